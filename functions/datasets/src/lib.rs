@@ -1,0 +1,1 @@
+//! Data sets: create, upload, list, look into, delete.

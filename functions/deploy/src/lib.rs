@@ -1,0 +1,1 @@
+//! Deployments: create, list, show, delete.

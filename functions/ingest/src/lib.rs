@@ -1,0 +1,1 @@
+//! Turns an uploaded file into a columnar snapshot with a profile.

@@ -1,0 +1,1 @@
+//! Models: register a version, list, show, fetch, move aliases.

@@ -1,0 +1,1 @@
+//! The clock: re-queues what is due.

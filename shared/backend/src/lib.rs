@@ -1,0 +1,1 @@
+//! What Fettle does: domain types, ports and use cases, free of any cloud, database or web server.

@@ -1,0 +1,1 @@
+//! The ports on SQLite, files and threads.

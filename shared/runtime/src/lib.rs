@@ -1,0 +1,1 @@
+//! Configuration, wiring, tracing, and the glue to the web server.
