@@ -1,0 +1,78 @@
+//! The secrets slot: the keys under which secret values are sealed.
+
+use super::{Error, ErrorKind, Result};
+use async_trait::async_trait;
+use fernet::{Fernet, MultiFernet};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Marks a sealed value, and the format that sealed it.
+const MARK: &str = "ENC:v1:";
+
+/// Gives the key ring; made at the first use, by one of however many ask first at once.
+///
+/// `Unavailable` when the keys can not be had now, `Corrupt` when they are not Fernet keys: never an
+/// empty ring, never a new key in place of one that can not be read.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// The keys: the first seals, all open.
+    async fn keys(&self) -> Result<Arc<KeyRing>>;
+}
+
+/// Fernet keys: the first seals, all open, so that a key can be replaced without downtime.
+pub struct KeyRing(MultiFernet);
+
+/// What is inside a sealed value: the place it belongs to is sealed with it, so that a value copied
+/// to another record does not open there.
+#[derive(Serialize, Deserialize)]
+struct Sealed<'a> {
+    place: &'a str,
+    value: &'a str,
+}
+
+impl KeyRing {
+    /// A ring from its text form: Fernet keys (32 bytes in URL-safe base64), one a line.
+    pub fn parse(text: &str) -> Result<Self> {
+        let keys: Option<Vec<Fernet>> =
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Fernet::new).collect();
+        match keys {
+            Some(keys) if !keys.is_empty() => Ok(Self(MultiFernet::new(keys))),
+            _ => Err(Error::new(
+                ErrorKind::Corrupt,
+                "the key ring holds something that is not a Fernet key: restore it from your backup",
+            )),
+        }
+    }
+
+    /// A new random key in its text form.
+    pub fn generate() -> String {
+        Fernet::generate_key()
+    }
+
+    /// Seals a value for a place, such as `ws_…/secret/sec_…`: `ENC:v1:` and a Fernet token.
+    pub fn seal(&self, place: &str, value: &str) -> String {
+        let inside = serde_json::to_vec(&Sealed { place, value }).unwrap_or_default();
+        format!("{MARK}{}", self.0.encrypt(&inside))
+    }
+
+    /// The value that was sealed for this place, by any key of the ring; `Corrupt` for anything else.
+    pub fn open(&self, place: &str, sealed: &str) -> Result<String> {
+        let refused = || Error::new(ErrorKind::Corrupt, "the value was not sealed for this place by any key of the ring");
+        let token = sealed.strip_prefix(MARK).ok_or_else(refused)?;
+        let inside = self.0.decrypt(token).map_err(|_| refused())?;
+        let inside: Opened = serde_json::from_slice(&inside).map_err(|_| refused())?;
+        if inside.place == place { Ok(inside.value) } else { Err(refused()) }
+    }
+}
+
+#[derive(Deserialize)]
+struct Opened {
+    place: String,
+    value: String,
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyRing(…)")
+    }
+}
