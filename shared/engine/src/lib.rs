@@ -3,4 +3,8 @@
 //! Pure computation: no I/O, no clock, no global state. Randomness comes from the caller's seed, so
 //! the same table, spec and seed give the same model, to the byte, on any number of threads.
 
+pub mod estimators;
+pub mod matrix;
+pub mod metrics;
+pub mod plan;
 pub mod table;

@@ -1,0 +1,175 @@
+//! Estimators: each in a file of its own, and one line in [`ALL`].
+
+mod dummy;
+mod params;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::params::{Domain, Parameter, Params};
+use crate::matrix::Matrix;
+use crate::metrics::Task;
+
+/// Every estimator. A new one is a file in this folder, a line here, and a variant of [`Fitted`]
+/// when its fitted form is new.
+pub static ALL: &[&dyn Estimator] = &[&dummy::Dummy];
+
+/// The estimator of that name.
+pub fn find(name: &str) -> Option<&'static dyn Estimator> {
+    ALL.iter().copied().find(|estimator| estimator.name() == name)
+}
+
+/// Something that learns to predict a target from features.
+pub trait Estimator: Send + Sync {
+    /// The name in requests and leaderboards, such as `random_forest`.
+    fn name(&self) -> &'static str;
+
+    /// The name for people, such as "Random forest".
+    fn label(&self) -> &'static str;
+
+    /// The tasks that it learns.
+    fn tasks(&self) -> &'static [Task];
+
+    /// What preprocessing must do for it.
+    fn needs(&self) -> Needs;
+
+    /// The parameters that it takes.
+    fn parameters(&self) -> &'static [Parameter];
+
+    /// The order in which trials are run: the cheap ones (0) before the dear ones (255), so that a
+    /// leaderboard fills early.
+    fn cost(&self) -> u8;
+
+    /// Learns. The same arguments give the same result, to the bit.
+    ///
+    /// # Errors
+    /// A [`FitError`] when the data cannot be learned from; never a panic, whatever finite values
+    /// the features hold.
+    fn fit(&self, fit: &Fit) -> Result<Fitted, FitError>;
+}
+
+/// What an estimator learns from.
+#[derive(Debug, Clone, Copy)]
+pub struct Fit<'a> {
+    /// The features, with at least one row.
+    pub x: &'a Matrix,
+    /// The truth, one a row of `x`.
+    pub y: &'a Target,
+    /// How much each row counts, one a row and not negative; `None` for all alike.
+    pub weights: Option<&'a [f32]>,
+    /// The source of all randomness.
+    pub seed: u64,
+    /// Checked against the estimator's own [`Estimator::parameters`].
+    pub params: &'a Params,
+}
+
+/// The truth, one a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// Classes: `codes` below `count`. A class may have no row.
+    Classes {
+        /// One code a row.
+        codes: Vec<u32>,
+        /// The number of classes, at least two.
+        count: usize,
+    },
+    /// Finite numbers.
+    Numbers(Vec<f64>),
+}
+
+impl Target {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Target::Classes { codes, .. } => codes.len(),
+            Target::Numbers(values) => values.len(),
+        }
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The width of a prediction: a probability for each class, or one number.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Target::Classes { count, .. } => *count,
+            Target::Numbers(_) => 1,
+        }
+    }
+}
+
+/// What an estimator asks of preprocessing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Needs {
+    /// How categories become numbers.
+    pub categories: Encoding,
+    /// Whether features must be brought to mean 0 and variance 1.
+    pub scaled: bool,
+    /// Whether missing values stay NaN; otherwise they are imputed.
+    pub missing: bool,
+}
+
+/// How categories become numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// A column of 0 and 1 for each level, as long as they are few; statistics of the target
+    /// otherwise.
+    OneHot,
+    /// Smoothed statistics of the target, out of fold while training.
+    Target,
+}
+
+/// Why a fit failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FitError {
+    /// The estimator does not learn this task, or the data breaks its rules.
+    #[error("{0}")]
+    Unsuitable(String),
+    /// The computation ended in a value that is not finite.
+    #[error("{0}")]
+    NotFinite(String),
+    /// What stands behind the estimator refused.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A fitted estimator: predicts, and is stored in an artifact.
+///
+/// The order of variants is part of the artifact's format: add at the end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Fitted {
+    /// [`dummy`].
+    Dummy(dummy::FittedDummy),
+}
+
+impl Fitted {
+    /// Predicts: `rows × outputs` values row by row, where the outputs are the probabilities of the
+    /// classes (not negative, summing to 1) or one number.
+    ///
+    /// # Panics
+    /// Never when [`check`](Fitted::check) passed for the matrix's width.
+    pub fn predict(&self, x: &Matrix) -> Vec<f64> {
+        match self {
+            Fitted::Dummy(fitted) => fitted.predict(x),
+        }
+    }
+
+    /// Makes sure that predicting cannot go out of bounds, for a fitted estimator that was read
+    /// from bytes: every index inside its array, widths that agree with `cols` and `outputs`.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self, cols: usize, outputs: usize) -> Result<(), String> {
+        match self {
+            Fitted::Dummy(fitted) => fitted.check(cols, outputs),
+        }
+    }
+
+    /// About how many bytes it takes in memory.
+    pub fn size_bytes(&self) -> usize {
+        match self {
+            Fitted::Dummy(fitted) => fitted.size_bytes(),
+        }
+    }
+}

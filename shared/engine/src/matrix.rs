@@ -1,0 +1,55 @@
+//! The dense features that estimators are fitted on.
+
+/// Features after preprocessing: `rows` × `cols` of `f32`, stored column by column.
+///
+/// NaN is a missing value, present only for estimators whose [`Needs`](crate::estimators::Needs)
+/// take it; infinities never occur.
+#[derive(Debug, Clone, Default)]
+pub struct Matrix {
+    rows: usize,
+    cols: usize,
+    data: Vec<f32>,
+}
+
+impl Matrix {
+    /// A matrix from its values, column by column.
+    ///
+    /// # Panics
+    /// When `data` is not `rows * cols` long.
+    pub fn new(rows: usize, cols: usize, data: Vec<f32>) -> Matrix {
+        assert_eq!(data.len(), rows * cols, "a matrix has rows × cols values");
+        Matrix { rows, cols, data }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// The values of one column, one a row.
+    pub fn col(&self, col: usize) -> &[f32] {
+        &self.data[col * self.rows..(col + 1) * self.rows]
+    }
+
+    /// One value.
+    pub fn get(&self, row: usize, col: usize) -> f32 {
+        self.data[col * self.rows + row]
+    }
+
+    /// All values, column by column.
+    pub fn data(&self) -> &[f32] {
+        &self.data
+    }
+
+    /// Copies one row into `out`, which is `cols` long.
+    pub fn copy_row(&self, row: usize, out: &mut [f32]) {
+        for (col, value) in out.iter_mut().enumerate() {
+            *value = self.get(row, col);
+        }
+    }
+}
