@@ -1,5 +1,9 @@
 //! The dense features that estimators are fitted on.
 
+use std::sync::OnceLock;
+
+use crate::trees::Bins;
+
 /// Features after preprocessing: `rows` × `cols` of `f32`, stored column by column.
 ///
 /// NaN is a missing value, present only for estimators whose [`Needs`](crate::estimators::Needs)
@@ -9,6 +13,7 @@ pub struct Matrix {
     rows: usize,
     cols: usize,
     data: Vec<f32>,
+    bins: OnceLock<Bins>,
 }
 
 impl Matrix {
@@ -18,7 +23,7 @@ impl Matrix {
     /// When `data` is not `rows * cols` long.
     pub fn new(rows: usize, cols: usize, data: Vec<f32>) -> Matrix {
         assert_eq!(data.len(), rows * cols, "a matrix has rows × cols values");
-        Matrix { rows, cols, data }
+        Matrix { rows, cols, data, bins: OnceLock::new() }
     }
 
     /// The number of rows.
@@ -51,5 +56,10 @@ impl Matrix {
         for (col, value) in out.iter_mut().enumerate() {
             *value = self.get(row, col);
         }
+    }
+
+    /// The values as bins, which trees are grown on; made when first asked for, once.
+    pub fn bins(&self) -> &Bins {
+        self.bins.get_or_init(|| Bins::new(self.rows, &self.data))
     }
 }

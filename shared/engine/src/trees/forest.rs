@@ -1,0 +1,251 @@
+//! Grown trees, and how they predict.
+
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::Matrix;
+
+/// One or more decision trees whose predictions are averaged.
+///
+/// All nodes lie in one array, each tree's behind those of the tree before; both children of a node
+/// lie next to each other, behind it. Thresholds are values, not bins: predicting needs no binning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forest {
+    outcome: Outcome,
+    /// Where each tree begins in `nodes`, ascending.
+    roots: Vec<u32>,
+    nodes: Vec<Node>,
+    /// With [`Outcome::Classes`], distributions of `count` shares each, which leaves point into.
+    /// The first `count` are those of the pure leaves, which are many.
+    shares: Vec<f32>,
+}
+
+/// What a forest's leaves say.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    /// A number: `offset + scale · value`. Growing sees centred values of unit variance, which `f32`
+    /// holds well wherever the target lies.
+    Number {
+        /// The target's mean.
+        offset: f64,
+        /// Its standard deviation.
+        scale: f64,
+    },
+    /// The probability of the second of two classes.
+    Binary,
+    /// A distribution over this many classes, more than two.
+    Classes(u32),
+}
+
+/// A question, or an answer when `child` is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Node {
+    /// Twice the feature, plus 1 when missing values go left. In a leaf, the number of its
+    /// distribution.
+    split: u32,
+    /// The largest value that goes left. In a leaf, its answer.
+    value: f32,
+    /// How many nodes further on the left child lies; the right one is next to it.
+    child: u32,
+}
+
+impl Node {
+    /// A leaf of a forest with one output.
+    pub(crate) fn number(value: f32) -> Node {
+        Node { split: 0, value, child: 0 }
+    }
+
+    /// A leaf of a forest over classes.
+    pub(crate) fn distribution(index: u32) -> Node {
+        Node { split: index, value: 0.0, child: 0 }
+    }
+
+    /// A question, with its left child `child` nodes further on.
+    pub(crate) fn question(feature: u32, threshold: f32, missing_left: bool, child: u32) -> Node {
+        Node { split: feature * 2 + u32::from(missing_left), value: threshold, child }
+    }
+
+    /// How far the next node is for `row`.
+    #[inline]
+    fn step(self, row: &[f32]) -> u32 {
+        let x = row[(self.split / 2) as usize];
+        // NaN compares false either way.
+        let right = if self.split % 2 == 1 { x > self.value } else { !(x <= self.value) };
+        self.child + u32::from(right)
+    }
+}
+
+/// How many rows walk through one tree before the next tree: few enough that their features stay in
+/// the nearest cache, many enough that a tree is fetched seldom.
+const BLOCK: usize = 64;
+
+impl Forest {
+    pub(crate) fn new(outcome: Outcome) -> Forest {
+        let shares = match outcome {
+            Outcome::Number { .. } | Outcome::Binary => Vec::new(),
+            Outcome::Classes(count) => {
+                let count = count as usize;
+                (0..count * count).map(|at| f32::from(u8::from(at % (count + 1) == 0))).collect()
+            }
+        };
+        Forest { outcome, roots: Vec::new(), nodes: Vec::new(), shares }
+    }
+
+    /// The nodes and distributions to which the next tree's are appended.
+    pub(crate) fn begin_tree(&mut self) -> (&mut Vec<Node>, &mut Vec<f32>) {
+        self.roots.push(self.nodes.len() as u32);
+        (&mut self.nodes, &mut self.shares)
+    }
+
+    /// The number of trees.
+    pub fn trees(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// The number of nodes of all trees, leaves included.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The mean over trees: `rows × outputs`, row by row; probabilities for classes, else a number.
+    ///
+    /// O(rows · trees · depth).
+    pub fn predict(&self, x: &Matrix) -> Vec<f64> {
+        let (rows, cols, outputs) = (x.rows(), x.cols(), self.outputs());
+        let mut out = vec![0.0; rows * outputs];
+        let mut block = vec![0.0; BLOCK.min(rows) * cols];
+        for (start, out) in (0..rows).step_by(BLOCK).zip(out.chunks_mut(BLOCK * outputs)) {
+            let count = out.len() / outputs;
+            for col in 0..cols {
+                for (at, &value) in x.col(col)[start..start + count].iter().enumerate() {
+                    block[at * cols + col] = value;
+                }
+            }
+            self.add_trees(&block[..count * cols], cols, out);
+            out.chunks_exact_mut(outputs).for_each(|row| self.finish(row));
+        }
+        out
+    }
+
+    /// Adds every tree's answer for each row of `block` to that row's outputs.
+    fn add_trees(&self, block: &[f32], cols: usize, out: &mut [f64]) {
+        let outputs = self.outputs();
+        for &root in &self.roots {
+            for (at, out) in out.chunks_exact_mut(outputs).enumerate() {
+                let row = &block[at * cols..(at + 1) * cols];
+                let leaf = self.walk(root, row);
+                if let Outcome::Classes(_) = self.outcome {
+                    let from = leaf.split as usize * outputs;
+                    for (sum, &share) in out.iter_mut().zip(&self.shares[from..from + outputs]) {
+                        *sum += f64::from(share);
+                    }
+                } else {
+                    out[outputs - 1] += f64::from(leaf.value);
+                }
+            }
+        }
+    }
+
+    /// The leaf of the tree at `root` in which `row` ends.
+    #[inline]
+    fn walk(&self, root: u32, row: &[f32]) -> Node {
+        let mut at = root;
+        loop {
+            let node = self.nodes[at as usize];
+            if node.child == 0 {
+                return node;
+            }
+            at += node.step(row);
+        }
+    }
+
+    /// From the sums over trees to the prediction.
+    fn finish(&self, row: &mut [f64]) {
+        let trees = self.roots.len() as f64;
+        match self.outcome {
+            Outcome::Number { offset, scale } => row[0] = offset + scale * (row[0] / trees),
+            Outcome::Binary => {
+                row[1] /= trees;
+                row[0] = 1.0 - row[1];
+            }
+            Outcome::Classes(_) => {
+                let total: f64 = row.iter().sum();
+                row.iter_mut().for_each(|share| *share /= total);
+            }
+        }
+    }
+
+    /// The width of a prediction.
+    fn outputs(&self) -> usize {
+        match self.outcome {
+            Outcome::Number { .. } => 1,
+            Outcome::Binary => 2,
+            Outcome::Classes(count) => count as usize,
+        }
+    }
+
+    /// Makes sure that predicting from `cols` features stays in bounds, ends, and gives `outputs`
+    /// values a row: for a forest read from bytes that nobody vouches for.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self, cols: usize, outputs: usize) -> Result<(), String> {
+        let wrong = |what: &str| Err(format!("the forest has {what}"));
+        if self.outputs() != outputs {
+            return wrong("another number of outputs");
+        }
+        let unit = |value: f32| (0.0..=1.0).contains(&value);
+        match self.outcome {
+            Outcome::Number { offset, scale } if !(offset.is_finite() && scale.is_finite()) => {
+                return wrong("an infinite target");
+            }
+            Outcome::Classes(_) => {
+                let even = |row: &[f32]| {
+                    row.iter().all(|&s| unit(s)) && (row.iter().sum::<f32>() - 1.0).abs() < 1e-3
+                };
+                if outputs < 3 || !self.shares.len().is_multiple_of(outputs) {
+                    return wrong("distributions of another width");
+                }
+                if !self.shares.chunks_exact(outputs).all(even) {
+                    return wrong("a distribution that does not sum to 1");
+                }
+            }
+            Outcome::Number { .. } | Outcome::Binary => {}
+        }
+        if self.roots.first() != Some(&0) || !self.roots.is_sorted_by(|a, b| a < b) {
+            return wrong("trees out of order");
+        }
+        let distributions = self.shares.len() / outputs;
+        for (tree, &root) in self.roots.iter().enumerate() {
+            let end = self.roots.get(tree + 1).map_or(self.nodes.len(), |&next| next as usize);
+            let Some(nodes) = self.nodes.get(root as usize..end).filter(|nodes| !nodes.is_empty()) else {
+                return wrong("a tree without nodes");
+            };
+            for (at, node) in nodes.iter().enumerate() {
+                let sound = if node.child > 0 {
+                    // Children lie behind their parent, so every walk ends.
+                    cols > (node.split / 2) as usize
+                        && !node.value.is_nan()
+                        && at + node.child as usize + 1 < nodes.len()
+                } else {
+                    match self.outcome {
+                        Outcome::Number { .. } => node.value.is_finite(),
+                        Outcome::Binary => unit(node.value),
+                        Outcome::Classes(_) => (node.split as usize) < distributions,
+                    }
+                };
+                if !sound {
+                    return wrong("a node that points outside");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// About how many bytes it takes in memory.
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Self>()
+            + size_of_val(&self.roots[..])
+            + size_of_val(&self.nodes[..])
+            + size_of_val(&self.shares[..])
+    }
+}

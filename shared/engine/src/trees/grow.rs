@@ -1,0 +1,301 @@
+//! Growing one tree, from the root down (Breiman et al., *Classification and Regression Trees*,
+//! 1984).
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::bins::{Binned, Bins, MISSING};
+use super::criterion::{CODES, Criterion, Sample};
+use super::forest::Node;
+
+/// When and how to split.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Growth {
+    /// How many features a node looks at, drawn anew for each; more, until one can be split on.
+    pub(super) features: usize,
+    /// The fewest rows in a leaf.
+    pub(super) min_leaf: usize,
+    /// The most questions on the way to a leaf.
+    pub(super) max_depth: usize,
+    /// Whether a feature's cut is drawn at random instead of searched for (Geurts, Ernst & Wehenkel,
+    /// *Extremely randomized trees*, 2006); drawn by rank, so that a feature's scale plays no part.
+    pub(super) random_cuts: bool,
+}
+
+/// What is needed to grow trees on one matrix, kept from tree to tree.
+#[derive(Debug)]
+pub(super) struct Grower<'a, C: Criterion> {
+    columns: &'a [Binned],
+    growth: Growth,
+    criterion: C,
+    /// Bins in use, as counts of rows and as set bits.
+    rows_in: [u32; CODES],
+    occupied: Occupied,
+    /// All features; the front is shuffled by drawing.
+    features: Vec<u32>,
+    /// The right side of a node while its rows are parted.
+    aside: Vec<Sample<C::Label>>,
+    /// A node's codes, when its cut is drawn.
+    codes: Vec<u8>,
+}
+
+/// A node that waits to be split.
+struct Pending {
+    node: usize,
+    from: usize,
+    to: usize,
+    depth: usize,
+}
+
+/// A question that parts a node.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    feature: u32,
+    /// The largest code that goes left.
+    code: u8,
+    missing_left: bool,
+    score: f64,
+}
+
+impl<'a, C: Criterion> Grower<'a, C> {
+    pub(super) fn new(bins: &'a Bins, criterion: C, growth: Growth) -> Self {
+        let columns = bins.columns();
+        Grower {
+            columns,
+            growth,
+            criterion,
+            rows_in: [0; CODES],
+            occupied: Occupied::default(),
+            features: (0..columns.len() as u32).collect(),
+            aside: Vec::new(),
+            codes: Vec::new(),
+        }
+    }
+
+    /// Appends a tree grown on `samples`, of which there is at least one; they are reordered.
+    ///
+    /// O(rows · features · depth), however many bins there are.
+    pub(super) fn grow(
+        &mut self,
+        samples: &mut [Sample<C::Label>],
+        rng: &mut ChaCha8Rng,
+        (nodes, shares): (&mut Vec<Node>, &mut Vec<f32>),
+    ) {
+        // Another tree's draws must not show in this one.
+        self.features.sort_unstable();
+        let mut pending = vec![Pending { node: nodes.len(), from: 0, to: samples.len(), depth: 0 }];
+        nodes.push(Node::number(0.0));
+        while let Some(Pending { node, from, to, depth }) = pending.pop() {
+            let samples = &mut samples[from..to];
+            self.criterion.enter(samples);
+            let Some(cut) = self.choose(samples, depth, rng) else {
+                nodes[node] = self.criterion.leaf(shares);
+                continue;
+            };
+            let middle = from + self.part(samples, cut);
+            let threshold =
+                self.columns[cut.feature as usize].edges.get(usize::from(cut.code)).copied();
+            let left = nodes.len();
+            nodes[node] = Node::question(
+                cut.feature,
+                threshold.unwrap_or(f32::INFINITY),
+                cut.missing_left,
+                (left - node) as u32,
+            );
+            nodes.extend([Node::number(0.0); 2]);
+            pending.push(Pending { node: left + 1, from: middle, to, depth: depth + 1 });
+            pending.push(Pending { node: left, from, to: middle, depth: depth + 1 });
+        }
+    }
+
+    /// The best of the features that are drawn, or none when the node is to be a leaf.
+    fn choose(&mut self, samples: &[Sample<C::Label>], depth: usize, rng: &mut ChaCha8Rng) -> Option<Cut> {
+        let pure = || samples.iter().all(|sample| sample.label == samples[0].label);
+        if depth >= self.growth.max_depth || samples.len() < 2 * self.growth.min_leaf || pure() {
+            return None;
+        }
+        let mut best: Option<Cut> = None;
+        for drawn in 0..self.features.len() {
+            if drawn >= self.growth.features && best.is_some() {
+                break;
+            }
+            let other = drawn + below(rng, self.features.len() - drawn);
+            self.features.swap(drawn, other);
+            let feature = self.features[drawn];
+            let cut = if self.growth.random_cuts {
+                self.random_cut(feature, samples, rng)
+            } else {
+                self.best_cut(feature, samples)
+            };
+            if let Some(cut) = cut
+                && best.is_none_or(|best| cut.score > best.score)
+            {
+                best = Some(cut);
+            }
+        }
+        best
+    }
+
+    /// The feature's cut with the best score.
+    fn best_cut(&mut self, feature: u32, samples: &[Sample<C::Label>]) -> Option<Cut> {
+        let codes = &self.columns[feature as usize].codes[..];
+        for sample in samples {
+            self.fill(codes[sample.row as usize], sample);
+        }
+        let cut = self.search(samples.len()).map(|(bin, next, missing_left, score)| {
+            // Between the bins that the node has there may be some that it has not: cut midway.
+            let code = next.map_or(MISSING - 1, |next| bin.midpoint(next - 1));
+            Cut { feature, code, missing_left, score }
+        });
+        self.empty();
+        cut
+    }
+
+    /// A cut of the feature drawn between its least and its greatest value in the node.
+    fn random_cut(
+        &mut self,
+        feature: u32,
+        samples: &[Sample<C::Label>],
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Cut> {
+        let codes = &self.columns[feature as usize].codes[..];
+        self.codes.clear();
+        let (mut least, mut most) = (MISSING, 0);
+        for sample in samples {
+            let code = codes[sample.row as usize];
+            self.codes.push(code);
+            least = least.min(code);
+            if code != MISSING {
+                most = most.max(code);
+            }
+        }
+        // Nothing to draw from when there is one value, but it can still be told from missing ones.
+        let drawn = if least < most { least + below(rng, usize::from(most - least)) as u8 } else { least };
+        for (at, sample) in samples.iter().enumerate() {
+            let code = self.codes[at];
+            // Three bins are enough: left, right and missing.
+            self.fill(if code == MISSING { MISSING } else { u8::from(code > drawn) }, sample);
+        }
+        let cut = self.search(samples.len()).map(|(bin, next, missing_left, score)| {
+            // Telling missing values from present ones may be better than what was drawn.
+            let code = if bin == 0 && next.is_some() { drawn } else { MISSING - 1 };
+            Cut { feature, code, missing_left, score }
+        });
+        self.empty();
+        cut
+    }
+
+    /// Puts a row into a bin.
+    #[inline]
+    fn fill(&mut self, bin: u8, sample: &Sample<C::Label>) {
+        let rows = &mut self.rows_in[usize::from(bin)];
+        if *rows == 0 {
+            self.occupied.insert(bin);
+        }
+        *rows += 1;
+        self.criterion.add(bin, sample);
+    }
+
+    /// Empties the bins that are in use.
+    fn empty(&mut self) {
+        for bin in std::mem::take(&mut self.occupied) {
+            self.rows_in[usize::from(bin)] = 0;
+            self.criterion.clear(bin);
+        }
+    }
+
+    /// The best cut of the filled bins: the last bin on the left, the first on the right unless only
+    /// missing values are there, whether missing values go left, and the score.
+    fn search(&mut self, rows: usize) -> Option<(u8, Option<u8>, bool, f64)> {
+        let missing = self.rows_in[usize::from(MISSING)] as usize;
+        let present = self.occupied.without(MISSING);
+        let min_leaf = self.growth.min_leaf;
+        let mut best: Option<(u8, Option<u8>, bool, f64)> = None;
+        let sides: &[bool] = if missing > 0 { &[false, true] } else { &[false] };
+        for &missing_left in sides {
+            self.criterion.rewind();
+            let mut left = 0;
+            if missing_left {
+                self.criterion.shift(MISSING);
+                left = missing;
+            }
+            let mut next = present;
+            while let Some(bin) = next.next() {
+                self.criterion.shift(bin);
+                left += self.rows_in[usize::from(bin)] as usize;
+                if rows - left < min_leaf {
+                    break;
+                }
+                if left < min_leaf {
+                    continue;
+                }
+                let score = self.criterion.score();
+                if best.is_none_or(|best| score > best.3) {
+                    // Missing values that only turn up later go where most rows go.
+                    let missing_left = missing_left || (missing == 0 && left > rows - left);
+                    best = Some((bin, next.first(), missing_left, score));
+                }
+            }
+        }
+        best
+    }
+
+    /// Moves the rows that go left to the front, each side in its old order, and counts them.
+    fn part(&mut self, samples: &mut [Sample<C::Label>], cut: Cut) -> usize {
+        let codes = &self.columns[cut.feature as usize].codes;
+        self.aside.clear();
+        let mut left = 0;
+        for at in 0..samples.len() {
+            let sample = samples[at];
+            let code = codes[sample.row as usize];
+            if if code == MISSING { cut.missing_left } else { code <= cut.code } {
+                samples[left] = sample;
+                left += 1;
+            } else {
+                self.aside.push(sample);
+            }
+        }
+        samples[left..].copy_from_slice(&self.aside);
+        left
+    }
+}
+
+/// A number below `bound`, which is not 0: Lemire's multiplication, whose bias of `bound / 2³²` does
+/// not matter here.
+pub(super) fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
+    ((u64::from(rng.next_u32()) * bound as u64) >> 32) as usize
+}
+
+/// A set of codes, iterated in ascending order.
+#[derive(Debug, Clone, Copy, Default)]
+struct Occupied([u64; CODES / 64]);
+
+impl Occupied {
+    #[inline]
+    fn insert(&mut self, code: u8) {
+        self.0[usize::from(code / 64)] |= 1 << (code % 64);
+    }
+
+    fn without(mut self, code: u8) -> Occupied {
+        self.0[usize::from(code / 64)] &= !(1 << (code % 64));
+        self
+    }
+
+    #[inline]
+    fn first(&self) -> Option<u8> {
+        let word = self.0.iter().position(|&word| word != 0)?;
+        Some((word * 64) as u8 + self.0[word].trailing_zeros() as u8)
+    }
+}
+
+impl Iterator for Occupied {
+    type Item = u8;
+
+    #[inline]
+    fn next(&mut self) -> Option<u8> {
+        let code = self.first()?;
+        let word = &mut self.0[usize::from(code / 64)];
+        *word &= *word - 1;
+        Some(code)
+    }
+}
