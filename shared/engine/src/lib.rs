@@ -7,4 +7,6 @@ pub mod estimators;
 pub mod matrix;
 pub mod metrics;
 pub mod plan;
+pub mod split;
 pub mod table;
+pub mod trees;

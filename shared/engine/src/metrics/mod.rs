@@ -1,6 +1,13 @@
 //! What is learned ([`Task`]) and how well ([`Metric`]).
 
+mod classification;
+mod regression;
+
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::estimators::Target;
 
 /// What there is to learn from a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -50,6 +57,123 @@ pub enum Metric {
     Mae,
     /// The share of the target's variance explained.
     R2,
-    /// The mean absolute error relative to the true value, as a fraction.
+    /// The mean absolute error relative to the true value, as a fraction; rows whose true value is
+    /// 0 do not count, since there it has no meaning.
     Mape,
+}
+
+/// Measured values. A metric that is undefined on the rows at hand (such as the AUC when they are
+/// all of one class) is left out: there is no number to give.
+pub type Scores = BTreeMap<Metric, f64>;
+
+/// Every metric of the target's task. `predictions` are as from
+/// [`Fitted::predict`](crate::estimators::Fitted::predict), one row for each of `truth`.
+///
+/// Targets with two classes count as binary: precision, recall and F1 are then those of the second
+/// class, the positive one. O(n log n).
+pub fn scores(truth: &Target, predictions: &[f64]) -> Scores {
+    match truth {
+        Target::Classes { codes, count } => classification::scores(codes, *count, predictions),
+        Target::Numbers(values) => regression::scores(values, predictions),
+    }
+}
+
+/// The most probable class of each row; the first of equals.
+pub fn most_probable(probabilities: &[f64], classes: usize) -> Vec<u32> {
+    probabilities
+        .chunks_exact(classes)
+        .map(|row| {
+            let mut best = 0;
+            for (class, p) in row.iter().enumerate() {
+                if *p > row[best] {
+                    best = class;
+                }
+            }
+            best as u32
+        })
+        .collect()
+}
+
+const CLASSIFICATION: &[Metric] = &[
+    Metric::Accuracy,
+    Metric::BalancedAccuracy,
+    Metric::Auc,
+    Metric::LogLoss,
+    Metric::F1,
+    Metric::Precision,
+    Metric::Recall,
+    Metric::Mcc,
+];
+
+const REGRESSION: &[Metric] = &[Metric::Rmse, Metric::Mae, Metric::R2, Metric::Mape];
+
+impl Metric {
+    /// The metrics that measure a task.
+    pub fn of(task: Task) -> &'static [Metric] {
+        if task.is_classification() { CLASSIFICATION } else { REGRESSION }
+    }
+
+    /// The metric that ranks a run when none is asked for: it sees the probabilities, not only
+    /// the labels, so that it tells close models apart and is not fooled by a rare class.
+    ///
+    /// Binary: the AUC, which no choice of threshold and no imbalance distorts. Many classes: the
+    /// log loss, which has one meaning for any number of classes. Regression: the RMSE, which is
+    /// what the estimators minimise.
+    pub fn default_of(task: Task) -> Metric {
+        match task {
+            Task::Binary => Metric::Auc,
+            Task::Multiclass => Metric::LogLoss,
+            Task::Regression => Metric::Rmse,
+        }
+    }
+
+    /// Whether a larger value is a better one.
+    pub fn greater_is_better(self) -> bool {
+        !matches!(self, Metric::LogLoss | Metric::Rmse | Metric::Mae | Metric::Mape)
+    }
+
+    /// The tasks that it measures.
+    pub fn tasks(self) -> &'static [Task] {
+        if CLASSIFICATION.contains(&self) { &[Task::Binary, Task::Multiclass] } else { &[Task::Regression] }
+    }
+
+    /// The name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::Accuracy => "accuracy",
+            Metric::BalancedAccuracy => "balanced_accuracy",
+            Metric::Auc => "auc",
+            Metric::LogLoss => "log_loss",
+            Metric::F1 => "f1",
+            Metric::Precision => "precision",
+            Metric::Recall => "recall",
+            Metric::Mcc => "mcc",
+            Metric::Rmse => "rmse",
+            Metric::Mae => "mae",
+            Metric::R2 => "r2",
+            Metric::Mape => "mape",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_json() {
+        for metric in CLASSIFICATION.iter().chain(REGRESSION) {
+            assert_eq!(serde_json::to_value(metric).unwrap(), metric.name());
+            assert!(metric.tasks().iter().all(|task| Metric::of(*task).contains(metric)));
+        }
+        for task in [Task::Binary, Task::Multiclass, Task::Regression] {
+            assert!(Metric::of(task).contains(&Metric::default_of(task)));
+        }
+    }
+
+    #[test]
+    fn the_first_of_equals_is_predicted() {
+        assert_eq!(most_probable(&[0.5, 0.5, 0.2, 0.8, 1.0, 0.0], 2), [0, 1, 0]);
+        assert_eq!(most_probable(&[0.2, 0.4, 0.4], 3), [1]);
+    }
 }
