@@ -292,16 +292,22 @@ scan
 expect 'UTF-16' 1 'utf16.txt:1'
 expect 'a binary file that attributes hide from diffs' 1 'program.bin:2'
 new_repository
-commit one.json "{\"note\": \"first\\n$github\"}"
+commit one.json "{\"note\": \"first\\nsk-""$(characters 48)\"}"
 commit two.txt "url?key%3D""sk-""$(characters 48)"
 scan
-expect 'after an escape' 1 'one.json:1' 'two.txt:1  OpenAI key'
+expect 'after an escape' 1 'one.json:1  OpenAI key' 'two.txt:1  OpenAI key'
 new_repository
 commit two.txt "$github gh""o_$(characters 36)"
 scan --tree
 expect 'two secrets on a line' 1 'check-secrets: 2 found'
 new_repository
 commit moved.txt "$github"
+commit again.txt same
+commit again.txt "$github"
+commit again.txt gone
+commit again.txt "$github"
+scan
+expect 'a secret that comes back is named where it came first' 1 "$(git rev-parse --short=12 HEAD~2)  again.txt:1"
 git mv moved.txt elsewhere.txt
 git commit -q -m move
 scan --range HEAD~1..HEAD
