@@ -4,6 +4,8 @@
 //! numbers is the reduction of variance and for one-hot classes that of Gini impurity. For two
 //! classes the two are the same, so those are grown as the numbers 0 and 1.
 
+use std::hint::select_unpredictable;
+
 use super::bins::MISSING;
 use super::forest::Node;
 
@@ -14,6 +16,14 @@ pub(super) struct Sample<L> {
     /// Positive.
     pub(super) weight: f32,
     pub(super) label: L,
+}
+
+impl<L: Copy> Sample<L> {
+    /// The sample, or one of no weight; without a branch, which could not be guessed.
+    #[inline]
+    fn weighed_if(self, picked: bool) -> Sample<L> {
+        Sample { weight: f32::from_bits(select_unpredictable(picked, self.weight.to_bits(), 0)), ..self }
+    }
 }
 
 /// One more than the largest code.
@@ -31,6 +41,14 @@ pub(super) trait Criterion {
     /// Adds one of the node's samples to a bin.
     fn add(&mut self, bin: u8, sample: &Sample<Self::Label>);
 
+    /// Adds those samples to a bin that are picked, and counts them.
+    fn add_where(
+        &mut self,
+        bin: u8,
+        samples: &[Sample<Self::Label>],
+        picked: impl Iterator<Item = bool>,
+    ) -> u32;
+
     /// Empties a bin.
     fn clear(&mut self, bin: u8);
 
@@ -43,6 +61,9 @@ pub(super) trait Criterion {
     /// How good it is to split here, with neither side empty.
     fn score(&self) -> f64;
 
+    /// No split of the node scores more.
+    fn bound(&self) -> f64;
+
     /// The leaf that answers for the whole node; its distribution over classes goes to `shares`.
     fn leaf(&self, shares: &mut Vec<f32>) -> Node;
 }
@@ -52,6 +73,7 @@ pub(super) trait Criterion {
 pub(super) struct Variance {
     bins: [Moments; CODES],
     total: Moments,
+    squares: f64,
     left: Moments,
 }
 
@@ -78,7 +100,7 @@ impl From<&Sample<f32>> for Moments {
 impl Variance {
     pub(super) fn new() -> Variance {
         let empty = Moments::default();
-        Variance { bins: [empty; CODES], total: empty, left: empty }
+        Variance { bins: [empty; CODES], total: empty, squares: 0.0, left: empty }
     }
 }
 
@@ -87,14 +109,29 @@ impl Criterion for Variance {
 
     fn enter(&mut self, samples: &[Sample<f32>]) {
         self.total = Moments::default();
+        self.squares = 0.0;
         for sample in samples {
-            self.total.add(sample.into());
+            let moments = Moments::from(sample);
+            self.total.add(moments);
+            self.squares += moments.sum * f64::from(sample.label);
         }
     }
 
     #[inline]
     fn add(&mut self, bin: u8, sample: &Sample<f32>) {
         self.bins[usize::from(bin)].add(sample.into());
+    }
+
+    #[inline]
+    fn add_where(&mut self, bin: u8, samples: &[Sample<f32>], picked: impl Iterator<Item = bool>) -> u32 {
+        // Summed in registers, as the bin would be a bottleneck.
+        let (mut sum, mut rows) = (Moments::default(), 0);
+        for (sample, picked) in samples.iter().zip(picked) {
+            sum.add((&sample.weighed_if(picked)).into());
+            rows += u32::from(picked);
+        }
+        self.bins[usize::from(bin)].add(sum);
+        rows
     }
 
     #[inline]
@@ -117,6 +154,10 @@ impl Criterion for Variance {
         let rest = self.total.sum - left.sum;
         // Both fractions over one division.
         (left.sum * left.sum * right + rest * rest * left.weight) / (left.weight * right)
+    }
+
+    fn bound(&self) -> f64 {
+        self.squares
     }
 
     fn leaf(&self, _shares: &mut Vec<f32>) -> Node {
@@ -164,6 +205,16 @@ impl Criterion for Gini {
     }
 
     #[inline]
+    fn add_where(&mut self, bin: u8, samples: &[Sample<u32>], picked: impl Iterator<Item = bool>) -> u32 {
+        let (bin, mut rows) = (self.bin(bin), 0);
+        for (sample, picked) in samples.iter().zip(picked) {
+            bin[sample.label as usize] += f64::from(sample.weighed_if(picked).weight);
+            rows += u32::from(picked);
+        }
+        rows
+    }
+
+    #[inline]
     fn clear(&mut self, bin: u8) {
         self.bin(bin).fill(0.0);
     }
@@ -191,6 +242,10 @@ impl Criterion for Gini {
     #[inline]
     fn score(&self) -> f64 {
         self.score
+    }
+
+    fn bound(&self) -> f64 {
+        self.total.iter().sum()
     }
 
     fn leaf(&self, shares: &mut Vec<f32>) -> Node {

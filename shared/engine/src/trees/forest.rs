@@ -64,19 +64,24 @@ impl Node {
         Node { split: feature * 2 + u32::from(missing_left), value: threshold, child }
     }
 
-    /// How far the next node is for `row`.
+    /// How far the next node is for `row`; 0 from a leaf.
     #[inline]
-    fn step(self, row: &[f32]) -> u32 {
-        let x = row[(self.split / 2) as usize];
+    fn step(self, row: &[f32]) -> usize {
+        // Selected, not branched on: rows walk side by side, some already in their leaves.
+        let feature = if self.child == 0 { 0 } else { self.split / 2 };
+        let x = row[feature as usize];
         // NaN compares false either way.
         let right = if self.split % 2 == 1 { x > self.value } else { !(x <= self.value) };
-        self.child + u32::from(right)
+        if self.child == 0 { 0 } else { (self.child + u32::from(right)) as usize }
     }
 }
 
-/// How many rows walk through one tree before the next tree: few enough that their features stay in
-/// the nearest cache, many enough that a tree is fetched seldom.
-const BLOCK: usize = 64;
+/// How many values of features are kept at hand while rows walk through one tree after the other: few
+/// enough for the nearer caches, many enough that a tree is fetched seldom.
+const BLOCK: usize = 1 << 14;
+
+/// How many rows walk through a tree side by side, so that one's wait for memory is another's step.
+const LANES: usize = 8;
 
 impl Forest {
     pub(crate) fn new(outcome: Outcome) -> Forest {
@@ -112,8 +117,9 @@ impl Forest {
     pub fn predict(&self, x: &Matrix) -> Vec<f64> {
         let (rows, cols, outputs) = (x.rows(), x.cols(), self.outputs());
         let mut out = vec![0.0; rows * outputs];
-        let mut block = vec![0.0; BLOCK.min(rows) * cols];
-        for (start, out) in (0..rows).step_by(BLOCK).zip(out.chunks_mut(BLOCK * outputs)) {
+        let step = (BLOCK / cols.max(1)).clamp(LANES, rows.max(LANES));
+        let mut block = vec![0.0; step * cols];
+        for (start, out) in (0..rows).step_by(step).zip(out.chunks_mut(step * outputs)) {
             let count = out.len() / outputs;
             for col in 0..cols {
                 for (at, &value) in x.col(col)[start..start + count].iter().enumerate() {
@@ -126,35 +132,55 @@ impl Forest {
         out
     }
 
-    /// Adds every tree's answer for each row of `block` to that row's outputs.
+    /// Adds every tree's answer for each row of `block` to that row's outputs, in the trees' order.
     fn add_trees(&self, block: &[f32], cols: usize, out: &mut [f64]) {
         let outputs = self.outputs();
+        let row = |at: usize| &block[at * cols..(at + 1) * cols];
+        let abreast = out.len() / outputs / LANES * LANES;
+        let (many, few) = out.split_at_mut(abreast * outputs);
         for &root in &self.roots {
-            for (at, out) in out.chunks_exact_mut(outputs).enumerate() {
-                let row = &block[at * cols..(at + 1) * cols];
-                let leaf = self.walk(root, row);
-                if let Outcome::Classes(_) = self.outcome {
-                    let from = leaf.split as usize * outputs;
-                    for (sum, &share) in out.iter_mut().zip(&self.shares[from..from + outputs]) {
-                        *sum += f64::from(share);
-                    }
-                } else {
-                    out[outputs - 1] += f64::from(leaf.value);
+            for (group, out) in many.chunks_exact_mut(LANES * outputs).enumerate() {
+                let rows = std::array::from_fn(|lane| row(group * LANES + lane));
+                let leaves = self.walk([root; LANES], rows);
+                for (leaf, out) in leaves.iter().zip(out.chunks_exact_mut(outputs)) {
+                    self.add_leaf(leaf, out);
                 }
             }
         }
+        // Too few rows to walk abreast: each walks several trees at once.
+        for (at, out) in few.chunks_exact_mut(outputs).enumerate() {
+            let row = row(abreast + at);
+            let (groups, rest) = self.roots.as_chunks::<LANES>();
+            let leaves = groups.iter().flat_map(|&roots| self.walk(roots, [row; LANES]));
+            let last = rest.iter().flat_map(|&root| self.walk([root], [row]));
+            leaves.chain(last).for_each(|leaf| self.add_leaf(&leaf, out));
+        }
     }
 
-    /// The leaf of the tree at `root` in which `row` ends.
+    /// The leaves in which the rows end, each in the tree at its root.
     #[inline]
-    fn walk(&self, root: u32, row: &[f32]) -> Node {
-        let mut at = root;
-        loop {
-            let node = self.nodes[at as usize];
-            if node.child == 0 {
-                return node;
+    fn walk<const N: usize>(&self, roots: [u32; N], rows: [&[f32]; N]) -> [Node; N] {
+        let mut at = roots.map(|root| root as usize);
+        let mut nodes = at.map(|at| self.nodes[at]);
+        while nodes.iter().any(|node| node.child > 0) {
+            for lane in 0..N {
+                at[lane] += nodes[lane].step(rows[lane]);
+                nodes[lane] = self.nodes[at[lane]];
             }
-            at += node.step(row);
+        }
+        nodes
+    }
+
+    /// Adds a leaf's answer to a row's outputs.
+    #[inline]
+    fn add_leaf(&self, leaf: &Node, out: &mut [f64]) {
+        if let Outcome::Classes(_) = self.outcome {
+            let from = leaf.split as usize * out.len();
+            for (sum, &share) in out.iter_mut().zip(&self.shares[from..]) {
+                *sum += f64::from(share);
+            }
+        } else if let Some(last) = out.last_mut() {
+            *last += f64::from(leaf.value);
         }
     }
 

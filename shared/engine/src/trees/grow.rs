@@ -28,9 +28,9 @@ pub(super) struct Grower<'a, C: Criterion> {
     columns: &'a [Binned],
     growth: Growth,
     criterion: C,
-    /// Bins in use, as counts of rows and as set bits.
+    /// How many of a node's rows each bin has, and which bins have any, ascending.
     rows_in: [u32; CODES],
-    occupied: Occupied,
+    filled: Filled,
     /// All features; the front is shuffled by drawing.
     features: Vec<u32>,
     /// The right side of a node while its rows are parted.
@@ -65,7 +65,7 @@ impl<'a, C: Criterion> Grower<'a, C> {
             growth,
             criterion,
             rows_in: [0; CODES],
-            occupied: Occupied::default(),
+            filled: Filled::default(),
             features: (0..columns.len() as u32).collect(),
             aside: Vec::new(),
             codes: Vec::new(),
@@ -83,6 +83,9 @@ impl<'a, C: Criterion> Grower<'a, C> {
     ) {
         // Another tree's draws must not show in this one.
         self.features.sort_unstable();
+        self.aside.clear();
+        self.aside.extend_from_slice(samples);
+        self.codes.resize(samples.len(), MISSING);
         let mut pending = vec![Pending { node: nodes.len(), from: 0, to: samples.len(), depth: 0 }];
         nodes.push(Node::number(0.0));
         while let Some(Pending { node, from, to, depth }) = pending.pop() {
@@ -114,9 +117,11 @@ impl<'a, C: Criterion> Grower<'a, C> {
         if depth >= self.growth.max_depth || samples.len() < 2 * self.growth.min_leaf || pure() {
             return None;
         }
+        // Nothing is better than two pure sides: small nodes need not look further.
+        let unbeatable = self.criterion.bound() * (1.0 - 1e-12);
         let mut best: Option<Cut> = None;
         for drawn in 0..self.features.len() {
-            if drawn >= self.growth.features && best.is_some() {
+            if best.is_some_and(|best| drawn >= self.growth.features || best.score >= unbeatable) {
                 break;
             }
             let other = drawn + below(rng, self.features.len() - drawn);
@@ -142,13 +147,11 @@ impl<'a, C: Criterion> Grower<'a, C> {
         for sample in samples {
             self.fill(codes[sample.row as usize], sample);
         }
-        let cut = self.search(samples.len()).map(|(bin, next, missing_left, score)| {
+        self.search(samples.len()).map(|(bin, next, missing_left, score)| {
             // Between the bins that the node has there may be some that it has not: cut midway.
             let code = next.map_or(MISSING - 1, |next| bin.midpoint(next - 1));
             Cut { feature, code, missing_left, score }
-        });
-        self.empty();
-        cut
+        })
     }
 
     /// A cut of the feature drawn between its least and its greatest value in the node.
@@ -158,57 +161,61 @@ impl<'a, C: Criterion> Grower<'a, C> {
         samples: &[Sample<C::Label>],
         rng: &mut ChaCha8Rng,
     ) -> Option<Cut> {
-        let codes = &self.columns[feature as usize].codes[..];
-        self.codes.clear();
-        let (mut least, mut most) = (MISSING, 0);
-        for sample in samples {
-            let code = codes[sample.row as usize];
-            self.codes.push(code);
+        let column = &self.columns[feature as usize].codes[..];
+        let codes = &mut self.codes[..samples.len()];
+        let (mut least, mut end, mut missing) = (MISSING, 0, false);
+        for (slot, sample) in codes.iter_mut().zip(samples) {
+            let code = column[sample.row as usize];
+            *slot = code;
             least = least.min(code);
-            if code != MISSING {
-                most = most.max(code);
+            // One more than the code, which makes 0 of a missing one.
+            end = end.max(code.wrapping_add(1));
+            missing |= code == MISSING;
+        }
+        // Where there is one value, nothing can be drawn, but it can still be told from missing ones.
+        let choices = usize::from(end.saturating_sub(least).saturating_sub(1));
+        let drawn = match choices {
+            0 if missing && end > 0 => least,
+            0 => return None,
+            _ => least + below(rng, choices) as u8,
+        };
+        // Three bins are enough: left, right and missing.
+        if missing {
+            for at in 0..samples.len() {
+                let code = self.codes[at];
+                self.fill(if code == MISSING { MISSING } else { u8::from(code > drawn) }, &samples[at]);
             }
+        } else {
+            // What the left one does not have is on the right.
+            let left = self.criterion.add_where(0, samples, codes.iter().map(|&code| code <= drawn));
+            self.rows_in[0] = left;
+            self.rows_in[1] = samples.len() as u32 - left;
+            self.filled.insert(0);
+            self.filled.insert(1);
         }
-        // Nothing to draw from when there is one value, but it can still be told from missing ones.
-        let drawn = if least < most { least + below(rng, usize::from(most - least)) as u8 } else { least };
-        for (at, sample) in samples.iter().enumerate() {
-            let code = self.codes[at];
-            // Three bins are enough: left, right and missing.
-            self.fill(if code == MISSING { MISSING } else { u8::from(code > drawn) }, sample);
-        }
-        let cut = self.search(samples.len()).map(|(bin, next, missing_left, score)| {
+        self.search(samples.len()).map(|(bin, next, missing_left, score)| {
             // Telling missing values from present ones may be better than what was drawn.
             let code = if bin == 0 && next.is_some() { drawn } else { MISSING - 1 };
             Cut { feature, code, missing_left, score }
-        });
-        self.empty();
-        cut
+        })
     }
 
     /// Puts a row into a bin.
     #[inline]
     fn fill(&mut self, bin: u8, sample: &Sample<C::Label>) {
-        let rows = &mut self.rows_in[usize::from(bin)];
-        if *rows == 0 {
-            self.occupied.insert(bin);
-        }
-        *rows += 1;
+        self.filled.insert(bin);
+        self.rows_in[usize::from(bin)] += 1;
         self.criterion.add(bin, sample);
     }
 
-    /// Empties the bins that are in use.
-    fn empty(&mut self) {
-        for bin in std::mem::take(&mut self.occupied) {
-            self.rows_in[usize::from(bin)] = 0;
-            self.criterion.clear(bin);
-        }
-    }
-
     /// The best cut of the filled bins: the last bin on the left, the first on the right unless only
-    /// missing values are there, whether missing values go left, and the score.
+    /// missing values are there, whether missing values go left, and the score. Empties the bins.
     fn search(&mut self, rows: usize) -> Option<(u8, Option<u8>, bool, f64)> {
-        let missing = self.rows_in[usize::from(MISSING)] as usize;
-        let present = self.occupied.without(MISSING);
+        let filled = self.filled.drain();
+        let (missing, present) = match filled {
+            [present @ .., MISSING] => (self.rows_in[usize::from(MISSING)] as usize, present),
+            present => (0, present),
+        };
         let min_leaf = self.growth.min_leaf;
         let mut best: Option<(u8, Option<u8>, bool, f64)> = None;
         let sides: &[bool] = if missing > 0 { &[false, true] } else { &[false] };
@@ -219,8 +226,7 @@ impl<'a, C: Criterion> Grower<'a, C> {
                 self.criterion.shift(MISSING);
                 left = missing;
             }
-            let mut next = present;
-            while let Some(bin) = next.next() {
+            for (at, &bin) in present.iter().enumerate() {
                 self.criterion.shift(bin);
                 left += self.rows_in[usize::from(bin)] as usize;
                 if rows - left < min_leaf {
@@ -233,29 +239,33 @@ impl<'a, C: Criterion> Grower<'a, C> {
                 if best.is_none_or(|best| score > best.3) {
                     // Missing values that only turn up later go where most rows go.
                     let missing_left = missing_left || (missing == 0 && left > rows - left);
-                    best = Some((bin, next.first(), missing_left, score));
+                    best = Some((bin, present.get(at + 1).copied(), missing_left, score));
                 }
             }
+        }
+        for &bin in filled {
+            self.rows_in[usize::from(bin)] = 0;
+            self.criterion.clear(bin);
         }
         best
     }
 
     /// Moves the rows that go left to the front, each side in its old order, and counts them.
     fn part(&mut self, samples: &mut [Sample<C::Label>], cut: Cut) -> usize {
-        let codes = &self.columns[cut.feature as usize].codes;
-        self.aside.clear();
-        let mut left = 0;
+        let codes = &self.columns[cut.feature as usize].codes[..];
+        let aside = &mut self.aside[..samples.len()];
+        let (mut left, mut right) = (0, 0);
         for at in 0..samples.len() {
             let sample = samples[at];
             let code = codes[sample.row as usize];
-            if if code == MISSING { cut.missing_left } else { code <= cut.code } {
-                samples[left] = sample;
-                left += 1;
-            } else {
-                self.aside.push(sample);
-            }
+            let goes_left = if code == MISSING { cut.missing_left } else { code <= cut.code };
+            // Written to both, kept in one: no branch to guess.
+            samples[left] = sample;
+            aside[right] = sample;
+            left += usize::from(goes_left);
+            right += usize::from(!goes_left);
         }
-        samples[left..].copy_from_slice(&self.aside);
+        samples[left..].copy_from_slice(&aside[..right]);
         left
     }
 }
@@ -266,36 +276,35 @@ pub(super) fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
     ((u64::from(rng.next_u32()) * bound as u64) >> 32) as usize
 }
 
-/// A set of codes, iterated in ascending order.
-#[derive(Debug, Clone, Copy, Default)]
-struct Occupied([u64; CODES / 64]);
+/// The set of bins in use.
+#[derive(Debug)]
+struct Filled {
+    bits: [u64; CODES / 64],
+    list: [u8; CODES],
+}
 
-impl Occupied {
-    #[inline]
-    fn insert(&mut self, code: u8) {
-        self.0[usize::from(code / 64)] |= 1 << (code % 64);
-    }
-
-    fn without(mut self, code: u8) -> Occupied {
-        self.0[usize::from(code / 64)] &= !(1 << (code % 64));
-        self
-    }
-
-    #[inline]
-    fn first(&self) -> Option<u8> {
-        let word = self.0.iter().position(|&word| word != 0)?;
-        Some((word * 64) as u8 + self.0[word].trailing_zeros() as u8)
+impl Default for Filled {
+    fn default() -> Filled {
+        Filled { bits: [0; CODES / 64], list: [0; CODES] }
     }
 }
 
-impl Iterator for Occupied {
-    type Item = u8;
-
+impl Filled {
     #[inline]
-    fn next(&mut self) -> Option<u8> {
-        let code = self.first()?;
-        let word = &mut self.0[usize::from(code / 64)];
-        *word &= *word - 1;
-        Some(code)
+    fn insert(&mut self, bin: u8) {
+        self.bits[usize::from(bin / 64)] |= 1 << (bin % 64);
+    }
+
+    /// Empties the set and lists what was in it, ascending.
+    fn drain(&mut self) -> &[u8] {
+        let mut len = 0;
+        for (word, bits) in self.bits.iter_mut().enumerate() {
+            while *bits != 0 {
+                self.list[len] = (word * 64) as u8 + bits.trailing_zeros() as u8;
+                len += 1;
+                *bits &= *bits - 1;
+            }
+        }
+        &self.list[..len]
     }
 }

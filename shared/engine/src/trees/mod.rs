@@ -70,6 +70,9 @@ pub(crate) fn grow_forest(fit: &Fit, plan: Plan) -> Result<Forest, FitError> {
             let samples = samples(fit, |row| ((values[row] - offset) / unit) as f32);
             grow_trees(fit, plan, Outcome::Number { offset, scale }, Variance::new(), &samples)
         }
+        Target::Classes { count: 0 | 1, .. } => {
+            Err(FitError::Unsuitable("there is only one class to learn".into()))
+        }
         Target::Classes { codes, count: 2 } => {
             let samples = samples(fit, |row| codes[row] as f32);
             grow_trees(fit, plan, Outcome::Binary, Variance::new(), &samples)
