@@ -1,4 +1,23 @@
-//! A table in memory: named, typed columns of equal length.
+//! A table in memory: named, typed columns of equal length; how bytes become one, and what it holds.
+//!
+//! [`read`] takes a file (CSV, JSON lines, Parquet, each also in gzip), decides each column's [`Kind`]
+//! from all of its rows, and gives a [`Table`]. [`Table::to_snapshot`] keeps one for later,
+//! [`profile`] says what is in it, and [`decode_rows`] makes one from the rows of a prediction.
+
+mod error;
+mod infer;
+mod literal;
+mod preview;
+mod profile;
+mod read;
+mod rows;
+mod snapshot;
+mod times;
+
+pub use error::{TableError, TableErrorKind};
+pub use profile::{ColumnProfile, Histogram, Profile, TopValue, profile};
+pub use read::{ReadLimits, read};
+pub use rows::{RowError, decode_csv_rows, decode_rows};
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +88,31 @@ pub struct Table {
     pub rows: usize,
 }
 
+/// A column's name and kind: one line of a schema.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// The column's name.
+    pub name: String,
+    /// What it means.
+    pub kind: Kind,
+}
+
+impl Kind {
+    /// The `snake_case` name, as in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Kind::Number => "number",
+            Kind::Integer => "integer",
+            Kind::Boolean => "boolean",
+            Kind::Category => "category",
+            Kind::Datetime => "datetime",
+            Kind::Text => "text",
+            Kind::Identifier => "identifier",
+        }
+    }
+}
+
 impl Values {
     /// The number of rows.
     pub fn len(&self) -> usize {
@@ -94,11 +138,70 @@ impl Values {
             Values::Strings { codes, .. } => codes[row] == MISSING_CODE,
         }
     }
+
+    /// The values of these rows, in this order; a row may be asked for more than once. Levels that no
+    /// row has any more are dropped, so they stay in the order of their first row. O(rows + levels).
+    ///
+    /// # Panics
+    /// When a row is out of bounds.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Values {
+        fn pick<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+            rows.iter().map(|&row| values[row as usize]).collect()
+        }
+        match self {
+            Values::Number(v) => Values::Number(pick(v, rows)),
+            Values::Boolean(v) => Values::Boolean(pick(v, rows)),
+            Values::Time(v) => Values::Time(pick(v, rows)),
+            Values::Strings { codes, levels } => {
+                let mut kept = Vec::new();
+                let mut renamed = vec![MISSING_CODE; levels.len()];
+                let codes = pick(codes, rows)
+                    .into_iter()
+                    .map(|code| {
+                        if code == MISSING_CODE {
+                            return MISSING_CODE;
+                        }
+                        let new = &mut renamed[code as usize];
+                        if *new == MISSING_CODE {
+                            *new = kept.len() as u32;
+                            kept.push(levels[code as usize].clone());
+                        }
+                        *new
+                    })
+                    .collect();
+                Values::Strings { codes, levels: kept }
+            }
+        }
+    }
 }
 
 impl Table {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The names and kinds of the columns, in order.
+    pub fn fields(&self) -> Vec<Field> {
+        self.columns.iter().map(|column| Field { name: column.name.clone(), kind: column.kind }).collect()
+    }
+
+    /// The table of these rows, in this order. See [`Values::take`].
+    ///
+    /// # Panics
+    /// When a row is out of bounds.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Table {
+        let columns = self
+            .columns
+            .iter()
+            .map(|column| Column {
+                name: column.name.clone(),
+                kind: column.kind,
+                values: column.values.take(rows),
+            })
+            .collect();
+        Table { columns, rows: rows.len() }
     }
 }
