@@ -7,6 +7,7 @@ pub mod estimators;
 pub mod matrix;
 pub mod metrics;
 pub mod plan;
+pub mod preprocess;
 pub mod split;
 pub mod table;
 pub mod trees;
