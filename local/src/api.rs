@@ -1,0 +1,292 @@
+//! What the API answers, as far as the command line shows it. Unknown fields are ignored, so that an
+//! older program works with a newer server.
+
+#![allow(clippy::struct_field_names)] // The names are the API's.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// An RFC 9457 problem.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Problem {
+    pub(crate) title: String,
+    pub(crate) status: u16,
+    pub(crate) detail: Option<String>,
+    #[serde(rename = "where")]
+    pub(crate) place: Option<Place>,
+    pub(crate) remedy: Option<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+/// Where in a request or a file the trouble is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Place {
+    field: Option<String>,
+    row: Option<u64>,
+    column: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = self.field.clone();
+        let row = self.row.map(|row| format!("row {row}"));
+        let column = self.column.as_ref().map(|column| format!("column `{column}`"));
+        let parts: Vec<String> = [field, row, column].into_iter().flatten().collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dataset {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+    pub(crate) status: String,
+    pub(crate) rows: Option<u64>,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: Option<String>,
+    #[serde(default)]
+    pub(crate) columns: Option<Vec<DatasetColumn>>,
+    #[serde(default)]
+    pub(crate) error: Option<Problem>,
+    #[serde(default)]
+    pub(crate) upload: Option<Upload>,
+    pub(crate) created_at: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DatasetColumn {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) missing: u64,
+    pub(crate) distinct: u64,
+    #[serde(default)]
+    pub(crate) note: Option<String>,
+}
+
+/// Where a file is to be sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Upload {
+    pub(crate) url: String,
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) columns: Vec<ColumnProfile>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ColumnProfile {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) missing: u64,
+    pub(crate) distinct: u64,
+    #[serde(default)]
+    pub(crate) min: Value,
+    #[serde(default)]
+    pub(crate) mean: Option<f64>,
+    #[serde(default)]
+    pub(crate) max: Value,
+    #[serde(default)]
+    pub(crate) std: Option<f64>,
+    #[serde(default)]
+    pub(crate) top: Vec<TopValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct TopValue {
+    pub(crate) value: Value,
+    pub(crate) count: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Preview {
+    #[serde(default)]
+    pub(crate) columns: Vec<Value>,
+    pub(crate) rows: Vec<Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DatasetRef {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) dataset: DatasetRef,
+    pub(crate) target: String,
+    pub(crate) task: String,
+    pub(crate) metric: String,
+    #[serde(default)]
+    pub(crate) experiment: Option<String>,
+    #[serde(default)]
+    pub(crate) folds: Option<u32>,
+    #[serde(default)]
+    pub(crate) progress: Option<Progress>,
+    #[serde(default)]
+    pub(crate) leaderboard: Vec<Trial>,
+    #[serde(default)]
+    pub(crate) features: Vec<Feature>,
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
+    pub(crate) created_at: String,
+    #[serde(default)]
+    pub(crate) error: Option<Problem>,
+}
+
+impl Run {
+    /// Whether nothing more will happen to it.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "succeeded" | "failed" | "cancelled")
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Progress {
+    pub(crate) done: u64,
+    pub(crate) of: u64,
+    pub(crate) now: String,
+}
+
+/// A line of the leaderboard.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Trial {
+    pub(crate) rank: Option<u32>,
+    pub(crate) trial: String,
+    pub(crate) estimator: String,
+    pub(crate) metrics: BTreeMap<String, Score>,
+    #[serde(default)]
+    pub(crate) holdout: Option<BTreeMap<String, f64>>,
+    pub(crate) fit_s: Option<f64>,
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Score {
+    pub(crate) mean: f64,
+    pub(crate) std: Option<f64>,
+}
+
+/// What became of a column.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Feature {
+    pub(crate) name: String,
+    pub(crate) used: bool,
+    #[serde(default)]
+    pub(crate) why: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Events {
+    pub(crate) items: Vec<Event>,
+    pub(crate) last: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) kind: String,
+    pub(crate) summary: String,
+}
+
+/// A column that a model takes.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Schema {
+    pub(crate) inputs: Vec<Field>,
+    pub(crate) target: String,
+    pub(crate) task: String,
+    #[serde(default)]
+    pub(crate) classes: Option<Vec<Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Model {
+    pub(crate) name: String,
+    pub(crate) latest: u32,
+    #[serde(default)]
+    pub(crate) aliases: BTreeMap<String, u32>,
+    #[serde(default)]
+    pub(crate) versions: Vec<ModelVersion>,
+    pub(crate) created_at: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ModelVersion {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+    #[serde(default)]
+    pub(crate) metrics: BTreeMap<String, Score>,
+    #[serde(default)]
+    pub(crate) holdout: Option<BTreeMap<String, f64>>,
+    pub(crate) schema: Schema,
+    pub(crate) sha256: String,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) lineage: Lineage,
+    pub(crate) created_at: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Lineage {
+    pub(crate) run: String,
+    pub(crate) trial: String,
+    pub(crate) estimator: String,
+    pub(crate) dataset: DatasetRef,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Deployment {
+    pub(crate) name: String,
+    pub(crate) model: String,
+    #[serde(default)]
+    pub(crate) alias: Option<String>,
+    pub(crate) version: Option<u32>,
+    pub(crate) created_at: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Predictions {
+    pub(crate) predictions: Vec<Prediction>,
+    pub(crate) model: String,
+    pub(crate) version: u32,
+    pub(crate) request_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize, serde::Serialize)]
+pub(crate) struct Prediction {
+    pub(crate) prediction: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) probabilities: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) role: String,
+    /// Told once, when it is made.
+    #[serde(default)]
+    pub(crate) key: Option<String>,
+    pub(crate) created_at: String,
+}

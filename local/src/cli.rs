@@ -1,0 +1,66 @@
+//! The command line, as clap reads it. The comments are the help texts.
+
+use crate::commands::{completions, datasets, demo, deploy, keys, models, predict, runs, train, up};
+use crate::connection::Connection;
+use crate::failure::EXIT_CODES;
+use clap::{Parser, Subcommand};
+
+/// Fettle trains, ranks, registers and serves models on your tables.
+#[derive(Debug, Parser)]
+#[command(name = "fettle", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+
+    /// Print the API's JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole way from a table to a served model, on real data
+    Demo(demo::Demo),
+    /// Run the platform as a server on this machine
+    Up(up::Up),
+    /// Upload tables and look at them
+    #[command(subcommand, visible_alias = "dataset")]
+    Datasets(datasets::Datasets),
+    /// Train and rank models on a data set
+    Train(train::Train),
+    /// Look at runs of training
+    #[command(subcommand, visible_alias = "run")]
+    Runs(runs::Runs),
+    /// Register models and look at them
+    #[command(subcommand, visible_alias = "model")]
+    Models(models::Models),
+    /// Serve a registered model
+    Deploy(deploy::Deploy),
+    /// Look at what is served
+    #[command(subcommand, visible_alias = "deployment")]
+    Deployments(deploy::Deployments),
+    /// Ask a deployment for predictions on a file
+    Predict(predict::Predict),
+    /// Make and revoke the keys that the API takes
+    #[command(subcommand, visible_alias = "key")]
+    Keys(keys::Keys),
+    /// Print the API's description
+    Openapi,
+    /// Print the script that completes commands in a shell
+    Completions(completions::Completions),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,220 @@
+//! The demo's steps, each with what came of it and how long it took.
+
+use super::{PENGUINS, Table};
+use crate::api::{Dataset, Deployment, ModelVersion, Predictions, Preview, Run};
+use crate::client::{Client, route};
+use crate::commands::{push, watch};
+use crate::failure::{Exit, Failure, Result};
+use crate::output::{self, BOLD, DIM, GOOD, styled};
+use crate::tables;
+use comfy_table::{Attribute, Cell, Color};
+use serde_json::{Map, Value, json};
+use std::time::Instant;
+
+/// The rows that are looked at for three to predict.
+const LOOKED_AT: &str = "1000";
+
+/// The most probabilities, and the most input columns, that a line has place for.
+const MOST_CLASSES: usize = 6;
+const MOST_INPUTS: usize = 4;
+
+/// Upload, train, register, deploy, predict.
+pub(super) fn all(client: &Client, table: &Table) -> Result<()> {
+    let dataset = upload(client, table)?;
+    let run = train(client, table, &dataset)?;
+    let version = register(client, &run, &table.name)?;
+    deploy(client, &table.name)?;
+    predict(client, table, &dataset, &version)
+}
+
+/// Says that a step is done.
+pub(super) fn done(number: u32, what: &str, about: &str, begun: Instant) -> Result<()> {
+    let took = tables::seconds(begun.elapsed().as_secs_f64());
+    let took = styled(DIM, format!("({took})"));
+    output::line(&format!(
+        "{} {number} {}  {about}  {took}",
+        styled(GOOD, "✓"),
+        styled(BOLD, format!("{what:<9}"))
+    ))
+}
+
+fn upload(client: &Client, table: &Table) -> Result<Dataset> {
+    let begun = Instant::now();
+    let reply = match &table.file {
+        Some(file) => push::push_file(client, file, &table.name)?,
+        None => push::push_bytes(client, PENGUINS, "text/csv", &table.name)?,
+    };
+    let dataset: Dataset = push::wait_until_ready(client, reply)?.read()?;
+    let columns = dataset.columns.as_deref().unwrap_or_default();
+    let missing: u64 = columns.iter().map(|column| column.missing).sum();
+    let about = format!(
+        "{} version {}: {} rows, {} columns, {} missing values",
+        styled(BOLD, &dataset.name),
+        dataset.version,
+        tables::count(dataset.rows.unwrap_or_default()),
+        columns.len(),
+        tables::count(missing),
+    );
+    done(2, "Data", &about, begun)?;
+    Ok(dataset)
+}
+
+fn train(client: &Client, table: &Table, dataset: &Dataset) -> Result<Run> {
+    let begun = Instant::now();
+    let body = json!({ "dataset": format!("{}@{}", dataset.name, dataset.version), "target": table.target });
+    let run: Run = client.post(route(&["runs"]), &body)?.read()?;
+    let run: Run = watch::watch(client, &run.id)?.read()?;
+    watch::verdict(&run)?;
+    let about = format!(
+        "{} models to predict {}, {} folds each, ranked by {}",
+        run.leaderboard.len(),
+        styled(BOLD, &run.target),
+        run.folds.unwrap_or_default(),
+        run.metric.replace('_', " "),
+    );
+    done(3, "Train", &about, begun)?;
+    output::line(&format!("\n{}\n", indented(&tables::leaderboard(&run))))?;
+    Ok(run)
+}
+
+fn register(client: &Client, run: &Run, name: &str) -> Result<ModelVersion> {
+    let begun = Instant::now();
+    let version: ModelVersion =
+        client.post(route(&["models"]), &json!({ "name": name, "run": run.id }))?.read()?;
+    let champion = ["models", name, "aliases", "champion"];
+    client.put(route(&champion), &json!({ "version": version.version }))?;
+    let about = format!(
+        "{} version {} is the champion: {}, {}",
+        styled(BOLD, &version.name),
+        version.version,
+        version.lineage.estimator,
+        styled(DIM, tables::bytes(version.bytes.unwrap_or_default())),
+    );
+    done(4, "Register", &about, begun)?;
+    Ok(version)
+}
+
+/// Serves the champion; where that was done before, it stays so.
+fn deploy(client: &Client, name: &str) -> Result<()> {
+    let begun = Instant::now();
+    let page: crate::api::Page<Deployment> = client.list(&["deployments"])?.read()?;
+    let deployment = match page.items.into_iter().find(|deployment| deployment.name == name) {
+        None => {
+            let body = json!({ "name": name, "model": name, "alias": "champion" });
+            client.post(route(&["deployments"]), &body)?.read()?
+        }
+        Some(before) if before.model == name && before.alias.as_deref() == Some("champion") => before,
+        Some(before) => {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("the deployment `{name}` serves {} already", before.model),
+            )
+            .remedy(format!(
+                "delete it with `fettle deployments delete {name}`, or give your file another name"
+            )));
+        }
+    };
+    let address = format!("POST {}/v1/deployments/{name}/predict", client.url());
+    let about = format!("{} serves the champion at {}", styled(BOLD, &deployment.name), styled(DIM, address));
+    done(5, "Deploy", &about, begun)
+}
+
+fn predict(client: &Client, table: &Table, dataset: &Dataset, version: &ModelVersion) -> Result<()> {
+    let reference = format!("{}@{}", dataset.name, dataset.version);
+    let path = ["datasets", &reference, "preview"];
+    let preview: Preview = client.get(route(&path).query(&[("rows", LOOKED_AT)]))?.read()?;
+    let rows = three(&preview.rows, &table.target);
+    let asked: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            let inputs = version.schema.inputs.iter();
+            inputs
+                .map(|field| (field.name.clone(), row.get(&field.name).cloned().unwrap_or_default()))
+                .collect()
+        })
+        .collect();
+
+    let begun = Instant::now();
+    let path = ["deployments", &table.name, "predict"];
+    let answer: Predictions = client.post(route(&path), &json!({ "rows": asked }))?.read()?;
+    let about =
+        format!("three rows of {} asked, answered by version {}", styled(BOLD, &reference), answer.version);
+    done(6, "Predict", &about, begun)?;
+    output::line(&format!("\n{}", indented(&predictions(&rows, &answer, table, version))))
+}
+
+/// Three rows of different targets, as far as there are, without missing values, as far as there are.
+fn three<'a>(rows: &'a [Map<String, Value>], target: &str) -> Vec<&'a Map<String, Value>> {
+    let whole = |row: &&Map<String, Value>| row.values().all(|value| !value.is_null());
+    let candidates: Vec<_> = rows.iter().filter(whole).chain(rows.iter()).collect();
+    let mut chosen: Vec<&Map<String, Value>> = Vec::new();
+    for new_target in [true, false] {
+        for row in &candidates {
+            let fresh = !chosen.iter().any(|other| std::ptr::eq(*other, *row));
+            let other_target = chosen.iter().all(|other| other.get(target) != row.get(target));
+            if chosen.len() < 3 && fresh && (other_target || !new_target) {
+                chosen.push(row);
+            }
+        }
+    }
+    chosen
+}
+
+fn predictions(
+    rows: &[&Map<String, Value>],
+    answer: &Predictions,
+    table: &Table,
+    version: &ModelVersion,
+) -> String {
+    let inputs: Vec<&str> =
+        version.schema.inputs.iter().map(|field| field.name.as_str()).take(MOST_INPUTS).collect();
+    let classes: Vec<String> =
+        version.schema.classes.iter().flatten().map(tables::value).take(MOST_CLASSES).collect();
+    let probabilities: Vec<String> = classes.iter().map(|class| format!("p({class})")).collect();
+    let mut header = inputs.clone();
+    header.extend(["in the file", "predicted"]);
+    header.extend(probabilities.iter().map(String::as_str));
+    let mut lines = tables::table(&header);
+    for (row, predicted) in rows.iter().zip(&answer.predictions) {
+        let cell = |name: &str| row.get(name).map_or_else(String::new, tables::value);
+        let mut cells: Vec<Cell> = inputs.iter().map(|name| Cell::new(cell(name))).collect();
+        cells.push(Cell::new(cell(&table.target)));
+        cells.push(
+            Cell::new(tables::value(&predicted.prediction)).fg(Color::Green).add_attribute(Attribute::Bold),
+        );
+        cells.extend(classes.iter().map(|class| {
+            let of = predicted.probabilities.as_ref().and_then(|of| of.get(class)).and_then(Value::as_f64);
+            tables::right(of.map_or_else(String::new, |probability| format!("{probability:.3}")))
+        }));
+        lines.add_row(cells);
+    }
+    tables::text(&lines)
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("   {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(targets: &[(&str, Option<i64>)]) -> Vec<Map<String, Value>> {
+        let row = |(target, x): &(&str, Option<i64>)| match json!({ "t": target, "x": x }) {
+            Value::Object(row) => row,
+            _ => unreachable!("an object"),
+        };
+        targets.iter().map(row).collect()
+    }
+
+    #[test]
+    fn three_rows_are_of_three_classes_and_whole_where_that_can_be() {
+        let all = rows(&[("a", None), ("a", Some(1)), ("a", Some(2)), ("b", Some(3)), ("c", None)]);
+        let of = |all: &[Map<String, Value>]| {
+            three(all, "t").iter().map(|row| row["x"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&all), [json!(1), json!(3), json!(null)]);
+        assert_eq!(of(&rows(&[("a", Some(1)), ("a", Some(2))])), [json!(1), json!(2)]);
+        assert!(of(&[]).is_empty());
+    }
+}

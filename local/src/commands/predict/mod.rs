@@ -1,0 +1,162 @@
+//! `fettle predict`: rows in, the same rows with their predictions out.
+
+mod input;
+mod output;
+
+use super::Session;
+use crate::api::{Predictions, Schema};
+use crate::client::route;
+use crate::failure::{Failure, Result};
+use crate::{output as terminal, progress};
+use clap::Args;
+use input::{Form, Input, Row};
+use output::Output;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// The most rows in a request.
+const CHUNK_ROWS: usize = 1000;
+
+/// About the most bytes in a request; the platform takes 6 MiB.
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+CSV in, CSV out: the columns of the file, then `prediction`, then one column with the probability of
+each class. JSON in, JSON out: an array of rows, a row a line, or {\"rows\": […]} as the API takes it.")]
+pub(crate) struct Predict {
+    /// The deployment's name
+    name: String,
+    /// The rows, as CSV or JSON; - for stdin
+    file: PathBuf,
+}
+
+/// Rows that are sent together.
+struct Chunk {
+    rows: Vec<Row>,
+    media_type: &'static str,
+    body: Vec<u8>,
+}
+
+impl Predict {
+    pub(crate) fn run(&self, session: &Session) -> Result<()> {
+        let schema: Schema = session.client.get(route(&["deployments", &self.name, "schema"]))?.read()?;
+        let mut input = Input::open(&self.file, &schema)?;
+        let mut output = Output::of(&input, &schema, session.json)?;
+        // Where the rows themselves appear on the terminal, a spinner would be in their way.
+        let spinner = (!std::io::stdout().is_terminal()).then(|| progress::spinner("predicting"));
+
+        let mut sent = 0;
+        let mut served = None;
+        loop {
+            let chunk = Chunk::read(&mut input)?;
+            if chunk.rows.is_empty() {
+                break;
+            }
+            let path = ["deployments", &self.name, "predict"];
+            let reply = session.client.post_bytes(route(&path), chunk.media_type, &chunk.body);
+            let reply = reply.map_err(|failure| failure.map_place(|place| place_in_file(place, sent)))?;
+            let answer: Predictions = reply.read()?;
+            if answer.predictions.len() != chunk.rows.len() {
+                let (rows, predictions) = (chunk.rows.len(), answer.predictions.len());
+                return Err(Failure::failed(format!(
+                    "the server answered {predictions} predictions for {rows} rows"
+                )));
+            }
+            if let Some(before) = served.replace(answer.version).filter(|before| *before != answer.version) {
+                let row = sent + 1;
+                let Predictions { version, .. } = answer;
+                terminal::note(&format!(
+                    "note: from row {row} on, version {version} was served, not {before}"
+                ));
+            }
+            sent += chunk.rows.len();
+            output.write(chunk.rows, answer)?;
+            if let Some(spinner) = &spinner {
+                spinner.now(format!("{sent} rows predicted"));
+            }
+        }
+        output.finish()
+    }
+}
+
+impl Chunk {
+    /// The next rows: as CSV where they are CSV, so that the platform reads a cell as it did when it
+    /// trained; of that only the columns which the model takes.
+    fn read(input: &mut Input) -> Result<Self> {
+        match input.form() {
+            Form::Csv(csv) => {
+                let columns = csv.columns.clone();
+                let mut body = csv::WriterBuilder::new().delimiter(csv.delimiter).from_writer(Vec::new());
+                let header = columns.iter().map(|at| csv.header[*at].trim());
+                body.write_record(header).map_err(unsendable)?;
+                let rows = Self::rows(input, |row| {
+                    if let Row::Cells(cells) = row {
+                        body.write_record(columns.iter().map(|at| &cells[*at])).map_err(unsendable)?;
+                    }
+                    body.flush().map_err(unsendable)?;
+                    Ok(body.get_ref().len())
+                })?;
+                Ok(Self { rows, media_type: "text/csv", body: body.into_inner().map_err(unsendable)? })
+            }
+            Form::Whole { .. } | Form::Lines(_) => {
+                let mut body = b"{\"rows\":[".to_vec();
+                let opening = body.len();
+                let rows = Self::rows(input, |row| {
+                    if body.len() > opening {
+                        body.push(b',');
+                    }
+                    if let Row::Object(values) = row {
+                        serde_json::to_writer(&mut body, values).map_err(unsendable)?;
+                    }
+                    Ok(body.len())
+                })?;
+                body.extend(b"]}");
+                Ok(Self { rows, media_type: "application/json", body })
+            }
+        }
+    }
+
+    /// As many rows as fit, each `added` to the body, whose length that gives.
+    fn rows(input: &mut Input, mut added: impl FnMut(&Row) -> Result<usize>) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        while rows.len() < CHUNK_ROWS {
+            let Some(row) = input.next_row()? else { break };
+            let bytes = added(&row)?;
+            rows.push(row);
+            if bytes >= CHUNK_BYTES {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+}
+
+fn unsendable(error: impl std::fmt::Display) -> Failure {
+    Failure::failed(format!("a row can not be sent: {error}"))
+}
+
+/// `rows[2].island` of a request as the row and column of the whole input.
+fn place_in_file(place: &str, sent: usize) -> String {
+    let parsed = place.strip_prefix("rows[").and_then(|rest| rest.split_once(']'));
+    match parsed
+        .and_then(|(row, rest)| Some((row.parse::<usize>().ok()?, rest.strip_prefix('.').unwrap_or(rest))))
+    {
+        Some((row, "")) => format!("row {}", sent + row + 1),
+        Some((row, column)) => format!("row {}, column `{column}`", sent + row + 1),
+        None => place.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_told_in_the_files_own_rows() {
+        assert_eq!(place_in_file("rows[2].island", 1000), "row 1003, column `island`");
+        assert_eq!(place_in_file("rows[0]", 0), "row 1");
+        assert_eq!(place_in_file("rows", 5), "rows");
+        assert_eq!(place_in_file("rows[x].island", 5), "rows[x].island");
+    }
+}

@@ -1,0 +1,112 @@
+//! `fettle train`: a data set becomes a leaderboard.
+
+use super::{Session, push, runs};
+use crate::api::{Dataset, Run};
+use crate::client::route;
+use crate::failure::{Failure, Result};
+use crate::output::{self, BOLD, styled};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// The data set's name, or name@2 for its second version; or a file, which is pushed first
+    data: String,
+
+    /// The column to predict
+    #[arg(long, value_name = "COLUMN")]
+    target: String,
+
+    /// What to learn: binary, multiclass or regression [default: chosen from the target]
+    #[arg(long)]
+    task: Option<String>,
+
+    /// What to rank by, such as auc or rmse [default: chosen from the task]
+    #[arg(long)]
+    metric: Option<String>,
+
+    /// Folds of the cross-validation
+    #[arg(long, value_name = "N")]
+    folds: Option<u32>,
+
+    /// The share of rows held out until the end
+    #[arg(long, value_name = "SHARE")]
+    test_fraction: Option<f64>,
+
+    /// Same data, same command, same seed: same models
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Only these estimators
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    estimators: Option<Vec<String>>,
+
+    /// Begin no trial after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    time_budget: Option<u32>,
+
+    /// At most so many trials
+    #[arg(long, value_name = "N")]
+    max_trials: Option<u32>,
+
+    /// A name to group runs by
+    #[arg(long, value_name = "NAME")]
+    experiment: Option<String>,
+
+    /// Wait until the run has ended, and show its leaderboard
+    #[arg(long)]
+    wait: bool,
+}
+
+impl Train {
+    pub(crate) fn run(&self, session: &Session) -> Result<()> {
+        let dataset = self.dataset(session)?;
+        let reply = session.client.post(route(&["runs"]), &self.body(&dataset))?;
+        let run: Run = reply.read()?;
+        if self.wait {
+            output::note(&format!("run {}", styled(BOLD, &run.id)));
+            return runs::finish(session, &run.id);
+        }
+        session.show(&reply, || Ok(run.id.clone()))?;
+        if !session.json {
+            output::note(&format!("watch it: fettle runs watch {}", run.id));
+        }
+        Ok(())
+    }
+
+    /// The data set to train on; a file is pushed first.
+    fn dataset(&self, session: &Session) -> Result<String> {
+        let path = Path::new(&self.data);
+        let is_path = push::is_table(path) || self.data.contains(std::path::is_separator);
+        if !is_path {
+            return Ok(self.data.clone());
+        }
+        if !path.is_file() {
+            return Err(Failure::file(path, "no such file"));
+        }
+        let reply = push::push_file(&session.client, path, &push::name_of(path)?)?;
+        let dataset: Dataset = push::wait_until_ready(&session.client, reply)?.read()?;
+        output::note(&format!("data set {} version {}", styled(BOLD, &dataset.name), dataset.version));
+        Ok(format!("{}@{}", dataset.name, dataset.version))
+    }
+
+    /// What was asked for, and nothing else: the platform chooses the rest.
+    fn body(&self, dataset: &str) -> Value {
+        let asked = [
+            ("dataset", json!(dataset)),
+            ("target", json!(self.target)),
+            ("task", json!(self.task)),
+            ("metric", json!(self.metric)),
+            ("folds", json!(self.folds)),
+            ("test_fraction", json!(self.test_fraction)),
+            ("seed", json!(self.seed)),
+            ("estimators", json!(self.estimators)),
+            ("time_budget_s", json!(self.time_budget)),
+            ("max_trials", json!(self.max_trials)),
+            ("experiment", json!(self.experiment)),
+        ];
+        let given = asked.into_iter().filter(|(_, value)| !value.is_null());
+        Value::Object(given.map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
+    }
+}

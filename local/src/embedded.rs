@@ -1,0 +1,52 @@
+//! The platform inside this process, for `fettle up` and `fettle demo`.
+
+use crate::failure::{Exit, Failure, Result};
+use fettle_runtime::Config;
+use std::path::{Path, PathBuf};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal as on};
+
+/// The configuration of the environment, on a data directory.
+pub(crate) fn config(data: &Path) -> Result<Config> {
+    let mut config = environment()?;
+    data.clone_into(&mut config.data);
+    Ok(config)
+}
+
+/// The data directory where the command line names none.
+pub(crate) fn default_data() -> Result<PathBuf> {
+    Ok(environment()?.data)
+}
+
+fn environment() -> Result<Config> {
+    Config::from_vars(std::env::vars()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+}
+
+/// The threads that the platform runs on.
+pub(crate) fn runtime() -> Result<Runtime> {
+    Runtime::new().map_err(|error| Failure::failed(format!("no threads can be started: {error}")))
+}
+
+/// Listens, from now on, for Ctrl-C and SIGTERM; gives what waits for the first. After it, a second
+/// Ctrl-C ends the program at once.
+pub(crate) fn signal() -> Result<impl Future<Output = ()>> {
+    let deaf = |error| Failure::failed(format!("signals can not be listened for: {error}"));
+    let mut interrupt = on(SignalKind::interrupt()).map_err(deaf)?;
+    let mut terminate = on(SignalKind::terminate()).map_err(deaf)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tokio::spawn(async move {
+            if interrupt.recv().await.is_some() {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+        });
+    })
+}
+
+/// Why the platform did not start.
+pub(crate) fn failure(error: impl std::fmt::Display) -> Failure {
+    Failure::failed(error.to_string())
+}
