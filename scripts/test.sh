@@ -77,8 +77,9 @@ section_licences() {
 section_advisories() {
   cargo deny --version > /dev/null 2>&1 || skip 'cargo-deny is not installed'
   # Fetched by itself, so that a missing network is told from a vulnerable dependency.
-  GIT_TERMINAL_PROMPT=0 bounded 60 cargo deny --locked fetch db > /dev/null 2>&1 ||
-    skip 'the advisory database cannot be fetched from here'
+  local answer
+  answer="$(GIT_TERMINAL_PROMPT=0 bounded 60 cargo deny --locked fetch db 2>&1)" ||
+    skip "the advisory database cannot be fetched: $(printf '%s\n' "$answer" | grep -v '^ *$' | tail -n 1)"
   cargo deny --locked check --disable-fetch advisories
 }
 
