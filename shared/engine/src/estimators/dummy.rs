@@ -49,7 +49,7 @@ impl Estimator for Dummy {
                 }
             }
             Target::Numbers(values) => {
-                sums[0] = values.iter().enumerate().map(|(row, y)| y * weight(row)).sum()
+                sums[0] = values.iter().enumerate().map(|(row, y)| y * weight(row)).sum();
             }
         }
         Ok(Fitted::Dummy(FittedDummy { prediction: sums.into_iter().map(|sum| sum / total).collect() }))

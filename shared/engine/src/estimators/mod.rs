@@ -1,9 +1,16 @@
 //! Estimators: each in a file of its own, and one line in [`ALL`].
 
 mod dummy;
+mod knn;
+mod lbfgs;
+mod linear;
+mod logistic;
+mod naive_bayes;
 mod params;
+mod ridge;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 pub use self::params::{Domain, Parameter, Params};
 use crate::matrix::Matrix;
@@ -11,7 +18,8 @@ use crate::metrics::Task;
 
 /// Every estimator. A new one is a file in this folder, a line here, and a variant of [`Fitted`]
 /// when its fitted form is new.
-pub static ALL: &[&dyn Estimator] = &[&dummy::Dummy];
+pub static ALL: &[&dyn Estimator] =
+    &[&dummy::Dummy, &naive_bayes::NaiveBayes, &ridge::Ridge, &logistic::Logistic, &knn::Knn];
 
 /// The estimator of that name.
 pub fn find(name: &str) -> Option<&'static dyn Estimator> {
@@ -38,6 +46,23 @@ pub trait Estimator: Send + Sync {
     /// The order in which trials are run: the cheap ones (0) before the dear ones (255), so that a
     /// leaderboard fills early.
     fn cost(&self) -> u8;
+
+    /// How likely it is to win on a table that nobody has seen, from 0 to 100. When not all trials
+    /// are wanted, the most promising are kept.
+    fn promise(&self) -> u8 {
+        50
+    }
+
+    /// The sets of parameters that are worth a trial each when nobody asks for any, on a table of
+    /// `rows` rows; the most promising first.
+    fn trials(&self, _rows: u64) -> Vec<Map<String, Value>> {
+        vec![Map::new()]
+    }
+
+    /// With more rows than this it takes no part unless it is asked for by name.
+    fn row_limit(&self) -> Option<u64> {
+        None
+    }
 
     /// Learns. The same arguments give the same result, to the bit.
     ///
@@ -141,6 +166,12 @@ pub enum FitError {
 pub enum Fitted {
     /// [`dummy`].
     Dummy(dummy::FittedDummy),
+    /// [`logistic`] and [`ridge`].
+    Linear(linear::FittedLinear),
+    /// [`knn`].
+    Knn(knn::FittedKnn),
+    /// [`naive_bayes`].
+    NaiveBayes(naive_bayes::FittedNaiveBayes),
 }
 
 impl Fitted {
@@ -152,6 +183,9 @@ impl Fitted {
     pub fn predict(&self, x: &Matrix) -> Vec<f64> {
         match self {
             Fitted::Dummy(fitted) => fitted.predict(x),
+            Fitted::Linear(fitted) => fitted.predict(x),
+            Fitted::Knn(fitted) => fitted.predict(x),
+            Fitted::NaiveBayes(fitted) => fitted.predict(x),
         }
     }
 
@@ -163,6 +197,9 @@ impl Fitted {
     pub fn check(&self, cols: usize, outputs: usize) -> Result<(), String> {
         match self {
             Fitted::Dummy(fitted) => fitted.check(cols, outputs),
+            Fitted::Linear(fitted) => fitted.check(cols, outputs),
+            Fitted::Knn(fitted) => fitted.check(cols, outputs),
+            Fitted::NaiveBayes(fitted) => fitted.check(cols, outputs),
         }
     }
 
@@ -170,6 +207,9 @@ impl Fitted {
     pub fn size_bytes(&self) -> usize {
         match self {
             Fitted::Dummy(fitted) => fitted.size_bytes(),
+            Fitted::Linear(fitted) => fitted.size_bytes(),
+            Fitted::Knn(fitted) => fitted.size_bytes(),
+            Fitted::NaiveBayes(fitted) => fitted.size_bytes(),
         }
     }
 }

@@ -73,7 +73,7 @@ impl Confusion {
         if both > 0.0 { 2.0 * self.right[class] / both } else { 0.0 }
     }
 
-    /// Gorodkin's R_K (2004), which is Matthews' coefficient for two classes. 0, as no
+    /// Gorodkin's `R_K` (2004), which is Matthews' coefficient for two classes. 0, as no
     /// correlation, when every prediction is the same; undefined when the truth is.
     fn mcc(&self) -> Option<f64> {
         let squares = |counts: &[f64]| self.rows * self.rows - counts.iter().map(|c| c * c).sum::<f64>();
@@ -152,13 +152,13 @@ mod tests {
         let probabilities: Vec<f64> = positive.iter().flat_map(|p| [1.0 - p, *p]).collect();
         let scores = scores(&truth, 2, &probabilities);
         close(&scores, Metric::Accuracy, 0.625);
-        close(&scores, Metric::BalancedAccuracy, 0.6333333333333333);
-        close(&scores, Metric::Auc, 0.8333333333333334);
-        close(&scores, Metric::LogLoss, 0.43380235633801356);
-        close(&scores, Metric::F1, 0.6666666666666666);
+        close(&scores, Metric::BalancedAccuracy, 0.633_333_333_333_333_3);
+        close(&scores, Metric::Auc, 0.833_333_333_333_333_4);
+        close(&scores, Metric::LogLoss, 0.433_802_356_338_013_56);
+        close(&scores, Metric::F1, 0.666_666_666_666_666_6);
         close(&scores, Metric::Precision, 0.75);
         close(&scores, Metric::Recall, 0.6);
-        close(&scores, Metric::Mcc, 0.2581988897471611);
+        close(&scores, Metric::Mcc, 0.258_198_889_747_161_1);
     }
 
     #[test]
@@ -176,13 +176,13 @@ mod tests {
         ];
         let scores = scores(&truth, 3, &probabilities);
         close(&scores, Metric::Accuracy, 0.75);
-        close(&scores, Metric::BalancedAccuracy, 0.7777777777777777);
-        close(&scores, Metric::Auc, 0.9111111111111111);
-        close(&scores, Metric::LogLoss, 0.6942893428416655);
-        close(&scores, Metric::F1, 0.7555555555555555);
-        close(&scores, Metric::Precision, 0.8333333333333334);
-        close(&scores, Metric::Recall, 0.7777777777777777);
-        close(&scores, Metric::Mcc, 0.6831300510639733);
+        close(&scores, Metric::BalancedAccuracy, 0.777_777_777_777_777_7);
+        close(&scores, Metric::Auc, 0.911_111_111_111_111_1);
+        close(&scores, Metric::LogLoss, 0.694_289_342_841_665_5);
+        close(&scores, Metric::F1, 0.755_555_555_555_555_5);
+        close(&scores, Metric::Precision, 0.833_333_333_333_333_4);
+        close(&scores, Metric::Recall, 0.777_777_777_777_777_7);
+        close(&scores, Metric::Mcc, 0.683_130_051_063_973_3);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) struct Dates {
 impl Dates {
     pub(super) fn fit(times: &[i64], rows: &[u32]) -> Dates {
         let present = || rows.iter().map(|&row| times[row as usize]).filter(|time| *time != MISSING_TIME);
-        let mut hours = present().filter_map(civil).map(|time| time.hour());
+        let mut hours = present().filter_map(civil).map(DateTime::hour);
         let first_hour = hours.next();
         Dates { first: present().min().unwrap_or(0), hours: hours.any(|hour| Some(hour) != first_hour) }
     }

@@ -230,9 +230,9 @@ fn truths(y: &Target, classes: &[u32]) -> Vec<Option<(usize, f64)>> {
 struct Sums {
     width: usize,
     rows: Vec<f64>,
-    sums: Vec<f64>,
+    truth: Vec<f64>,
     all_rows: f64,
-    all_sums: Vec<f64>,
+    all_truth: Vec<f64>,
 }
 
 impl Sums {
@@ -246,9 +246,9 @@ impl Sums {
         let mut sums = Sums {
             width,
             rows: vec![0.0; levels],
-            sums: vec![0.0; levels * width],
+            truth: vec![0.0; levels * width],
             all_rows: 0.0,
-            all_sums: vec![0.0; width],
+            all_truth: vec![0.0; width],
         };
         for (i, (slot, truth)) in slots.iter().zip(truths).enumerate() {
             if !counts(i) {
@@ -259,9 +259,9 @@ impl Sums {
                 sums.rows[*slot] += 1.0;
             }
             if let Some((statistic, value)) = truth {
-                sums.all_sums[*statistic] += value;
+                sums.all_truth[*statistic] += value;
                 if let Some(slot) = slot {
-                    sums.sums[slot * width + statistic] += value;
+                    sums.truth[slot * width + statistic] += value;
                 }
             }
         }
@@ -269,11 +269,11 @@ impl Sums {
     }
 
     fn overall(&self) -> Vec<f64> {
-        self.all_sums.iter().map(|sum| sum / self.all_rows.max(1.0)).collect()
+        self.all_truth.iter().map(|sum| sum / self.all_rows.max(1.0)).collect()
     }
 
     fn smoothed(&self, slot: usize, overall: &[f64]) -> Vec<f64> {
-        let sums = &self.sums[slot * self.width..(slot + 1) * self.width];
+        let sums = &self.truth[slot * self.width..(slot + 1) * self.width];
         let rows = self.rows[slot];
         sums.iter().zip(overall).map(|(sum, prior)| (sum + SMOOTHING * prior) / (rows + SMOOTHING)).collect()
     }

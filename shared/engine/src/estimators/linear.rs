@@ -1,0 +1,152 @@
+//! What linear estimators share: passes over the rows, and the fitted form.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::Matrix;
+
+/// A block of rows in `f64` should stay in the second-level cache.
+const BLOCK_VALUES: usize = 32 * 1024;
+
+/// Calls `visit` with blocks of consecutive rows: the first row's number, how many they are, and
+/// their values in `f64`, column by column, with a last column of ones for the intercept.
+pub(super) fn blocks(x: &Matrix, mut visit: impl FnMut(usize, usize, &mut [f64])) {
+    let width = x.cols() + 1;
+    let block = (BLOCK_VALUES / width).clamp(16, 4096).min(x.rows().max(1));
+    let mut buffer = vec![1.0; block * width];
+    for first in (0..x.rows()).step_by(block) {
+        let rows = block.min(x.rows() - first);
+        let buffer = &mut buffer[..rows * width];
+        let (values, ones) = buffer.split_at_mut(rows * x.cols());
+        for (col, values) in values.chunks_exact_mut(rows).enumerate() {
+            for (wide, value) in values.iter_mut().zip(&x.col(col)[first..]) {
+                *wide = f64::from(*value);
+            }
+        }
+        ones.fill(1.0);
+        visit(first, rows, buffer);
+    }
+}
+
+/// The loss of a linear model and its gradient in one pass over the rows.
+///
+/// `model` and `gradient` hold, for each of `outputs`, a coefficient a column and the intercept.
+/// `residuals(first, scores)` gets the scores of a block of rows, one output after the other, and
+/// turns them in place into the derivatives of the loss by the scores; it returns the loss.
+pub(super) fn loss_and_gradient(
+    x: &Matrix,
+    outputs: usize,
+    model: &[f64],
+    gradient: &mut [f64],
+    mut residuals: impl FnMut(usize, &mut [f64]) -> f64,
+) -> f64 {
+    let width = x.cols() + 1;
+    let model = MatRef::from_column_major_slice(model, width, outputs);
+    gradient.fill(0.0);
+    let mut loss = 0.0;
+    let mut scores = Vec::new();
+    blocks(x, |first, rows, block| {
+        scores.resize(rows * outputs, 0.0);
+        let block = MatRef::from_column_major_slice(block, rows, width);
+        let out = MatMut::from_column_major_slice_mut(&mut scores, rows, outputs);
+        matmul(out, Accum::Replace, block, model, 1.0, Par::Seq);
+        loss += residuals(first, &mut scores);
+        let scores = MatRef::from_column_major_slice(&scores, rows, outputs);
+        let gradient = MatMut::from_column_major_slice_mut(gradient, width, outputs);
+        matmul(gradient, Accum::Add, block.transpose(), scores, 1.0, Par::Seq);
+    });
+    loss
+}
+
+/// From scores to predictions. Part of the artifact's format: add at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Link {
+    /// The score is the number.
+    Identity,
+    /// One score: the log odds of the second class.
+    Logit,
+    /// A score a class.
+    Softmax,
+}
+
+/// A fitted linear model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FittedLinear {
+    link: Link,
+    /// For each score a coefficient a column and the intercept.
+    model: Vec<f64>,
+}
+
+impl FittedLinear {
+    pub(super) fn new(link: Link, model: Vec<f64>) -> FittedLinear {
+        FittedLinear { link, model }
+    }
+
+    pub(super) fn predict(&self, x: &Matrix) -> Vec<f64> {
+        let (rows, width) = (x.rows(), x.cols() + 1);
+        let scores = self.model.len() / width;
+        let outputs = if self.link == Link::Logit { 2 } else { scores };
+        let mut out = vec![0.0; rows * outputs];
+        for (score, model) in self.model.chunks_exact(width).enumerate() {
+            // The logit's one score belongs to the second class.
+            let place = if self.link == Link::Logit { 1 } else { score };
+            let (coefficients, intercept) = model.split_at(x.cols());
+            for row in out.chunks_exact_mut(outputs) {
+                row[place] = intercept[0];
+            }
+            for (col, coefficient) in coefficients.iter().enumerate() {
+                for (row, value) in out.chunks_exact_mut(outputs).zip(x.col(col)) {
+                    row[place] += coefficient * f64::from(*value);
+                }
+            }
+        }
+        for row in out.chunks_exact_mut(outputs) {
+            match self.link {
+                Link::Identity => {}
+                Link::Logit => {
+                    let positive = sigmoid(row[1]);
+                    (row[0], row[1]) = (1.0 - positive, positive);
+                }
+                Link::Softmax => softmax(row),
+            }
+        }
+        out
+    }
+
+    pub(super) fn check(&self, cols: usize, outputs: usize) -> Result<(), String> {
+        let scores = match self.link {
+            Link::Identity if outputs != 1 => return Err("a linear regression has one output".into()),
+            Link::Logit if outputs != 2 => return Err("a logit has two classes".into()),
+            Link::Logit => 1,
+            _ => outputs,
+        };
+        let expected = cols.checked_add(1).and_then(|width| width.checked_mul(scores));
+        if expected == Some(self.model.len()) {
+            Ok(())
+        } else {
+            Err("a linear model has another width".into())
+        }
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        self.model.len() * size_of::<f64>()
+    }
+}
+
+pub(super) fn sigmoid(score: f64) -> f64 {
+    1.0 / (1.0 + (-score).exp())
+}
+
+/// Turns scores into probabilities, in place, without overflow.
+pub(super) fn softmax(scores: &mut [f64]) {
+    let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    for score in scores.iter_mut() {
+        *score = (*score - highest).exp();
+        sum += *score;
+    }
+    for score in scores {
+        *score /= sum;
+    }
+}
