@@ -10,12 +10,12 @@ use clap::{Parser, Subcommand};
 #[command(name = "fettle", version, after_help = EXIT_CODES, max_term_width = 100)]
 #[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    #[command(flatten)]
-    pub(crate) connection: Connection,
-
     /// Print the API's JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -62,5 +62,20 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_takes_an_option_of_all_commands_away() {
+        fn check(command: &clap::Command) {
+            for option in ["url", "key", "data", "json"] {
+                let found = command.get_arguments().filter(|argument| argument.get_id() == option);
+                let same = found.filter(|argument| argument.is_global_set()).count();
+                assert_eq!(same, 1, "--{option} of `{}`", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        let mut command = Cli::command().disable_help_flag(true);
+        command.build();
+        check(&command);
     }
 }

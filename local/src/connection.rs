@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+/// The data directory where none is named.
+pub(crate) const DEFAULT_DATA: &str = "./.fettle";
+
 /// Where the platform is. Without an address and a key, both are looked for in the data directory
 /// of a server on this machine.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct Connection {
     /// The server's address, with its port
-    #[arg(long, global = true, env = "FETTLE_URL", value_name = "URL")]
+    #[arg(long, global = true, env = "FETTLE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
     /// The key to call it with; better in the environment than on the command line
@@ -21,7 +24,14 @@ pub(crate) struct Connection {
     pub(crate) key: Option<String>,
 
     /// The data directory of a server on this machine
-    #[arg(long, global = true, env = "FETTLE_DATA", value_name = "DIR", default_value = ".fettle")]
+    #[arg(
+        long,
+        global = true,
+        env = "FETTLE_DATA",
+        hide_env_values = true,
+        value_name = "DIR",
+        default_value = DEFAULT_DATA
+    )]
     pub(crate) data: PathBuf,
 }
 

@@ -1,7 +1,7 @@
 //! The platform inside this process, for `fettle up` and `fettle demo`.
 
 use crate::failure::{Exit, Failure, Result};
-use fettle_runtime::Config;
+use fettle_runtime::{Config, StartError};
 use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal as on};
@@ -19,7 +19,7 @@ pub(crate) fn default_data() -> Result<PathBuf> {
 }
 
 fn environment() -> Result<Config> {
-    Config::from_vars(std::env::vars()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+    Ok(Config::from_vars(std::env::vars())?)
 }
 
 /// The threads that the platform runs on.
@@ -47,6 +47,12 @@ pub(crate) fn signal() -> Result<impl Future<Output = ()>> {
 }
 
 /// Why the platform did not start.
-pub(crate) fn failure(error: impl std::fmt::Display) -> Failure {
-    Failure::failed(error.to_string())
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let exit = match error {
+            StartError::Config { .. } => Exit::Usage,
+            StartError::Port(_) | StartError::Problem(_) | StartError::Listen { .. } => Exit::Failed,
+        };
+        Self::new(exit, error.to_string())
+    }
 }

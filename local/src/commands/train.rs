@@ -12,7 +12,8 @@ use std::path::Path;
 #[derive(Debug, Args)]
 pub(crate) struct Train {
     /// The data set's name, or name@2 for its second version; or a file, which is pushed first
-    data: String,
+    #[arg(value_name = "DATA")]
+    dataset: String,
 
     /// The column to predict
     #[arg(long, value_name = "COLUMN")]
@@ -61,7 +62,7 @@ pub(crate) struct Train {
 
 impl Train {
     pub(crate) fn run(&self, session: &Session) -> Result<()> {
-        let dataset = self.dataset(session)?;
+        let dataset = self.reference(session)?;
         let reply = session.client.post(route(&["runs"]), &self.body(&dataset))?;
         let run: Run = reply.read()?;
         if self.wait {
@@ -76,11 +77,11 @@ impl Train {
     }
 
     /// The data set to train on; a file is pushed first.
-    fn dataset(&self, session: &Session) -> Result<String> {
-        let path = Path::new(&self.data);
-        let is_path = push::is_table(path) || self.data.contains(std::path::is_separator);
+    fn reference(&self, session: &Session) -> Result<String> {
+        let path = Path::new(&self.dataset);
+        let is_path = push::is_table(path) || self.dataset.contains(std::path::is_separator);
         if !is_path {
-            return Ok(self.data.clone());
+            return Ok(self.dataset.clone());
         }
         if !path.is_file() {
             return Err(Failure::file(path, "no such file"));

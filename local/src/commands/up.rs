@@ -35,7 +35,7 @@ impl Up {
         let runtime = embedded::runtime()?;
         runtime.block_on(async {
             let signal = embedded::signal()?;
-            let platform = Platform::start(config, operations::all()).await.map_err(embedded::failure)?;
+            let platform = Platform::start(config, operations::all()).await?;
             Running { url: platform.url().to_owned(), pid: std::process::id() }.write(data)?;
             tell(&platform, data)?;
             tokio::select! {
@@ -54,7 +54,7 @@ fn tell(platform: &Platform, data: &Path) -> Result<()> {
     output::line(&format!("Fettle {} at {}", env!("CARGO_PKG_VERSION"), styled(BOLD, platform.url())))?;
     let kept = data.join("admin.key");
     if platform.first_start() {
-        output::line(&format!("admin key  {}", styled(BOLD, platform.admin_key())))?;
+        output::line(&format!("admin key  {}", styled(BOLD, platform.admin_key().unwrap_or_default())))?;
         output::line(&styled(
             DIM,
             format!("kept in {}; this is the only time that it is shown", kept.display()),

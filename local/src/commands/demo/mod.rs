@@ -4,7 +4,8 @@ mod host;
 mod steps;
 
 use super::push;
-use crate::connection::Connection;
+use crate::connection::{Connection, DEFAULT_DATA};
+use crate::embedded;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{self, BOLD, DIM, styled};
 use clap::Args;
@@ -40,7 +41,7 @@ impl Demo {
         let (file, data) = self.places(connection)?;
         let table = self.table(file)?;
         output::line(&format!("{}  from a table to a served model\n", styled(BOLD, "Fettle")))?;
-        let host = Host::start(&data)?;
+        let host = Host::start(&data, connection.key.clone())?;
         let done = steps::all(host.client(), &table);
         host.stop();
         done?;
@@ -58,7 +59,7 @@ impl Demo {
                 )
                 .remedy("give the file with --file, and the data directory with --data"));
             }
-            return Ok((Some(data.clone()), crate::embedded::default_data()?));
+            return Ok((Some(data.clone()), embedded::default_data()?));
         }
         Ok((self.file.clone(), data.clone()))
     }
@@ -85,7 +86,7 @@ impl Demo {
 fn next(table: &Table, data: &Path) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "fettle".to_owned());
     let data =
-        if data == Path::new(".fettle") { String::new() } else { format!(" --data {}", data.display()) };
+        if data == Path::new(DEFAULT_DATA) { String::new() } else { format!(" --data {}", data.display()) };
     let name = &table.name;
     format!(
         "{} {}   {}\n      {}   {}",
