@@ -1,1 +1,21 @@
 //! Turns an uploaded file into a columnar snapshot with a profile.
+
+use fettle_backend::app::App;
+use fettle_backend::datasets;
+use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::ports::QueueName;
+use fettle_backend::problem::Result;
+
+/// This package's operations.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::queue("ingest.file", QueueName::Ingest, |app, call| Box::pin(file(app, call)))
+            .summary("Read an uploaded file into a ready version")
+            .size(3008, 600),
+    ]
+}
+
+async fn file(app: &App, call: Call) -> Result<Reply> {
+    datasets::ingest(app, &call.json()?).await?;
+    Ok(Reply::done())
+}

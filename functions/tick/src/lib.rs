@@ -1,1 +1,23 @@
 //! The clock: re-queues what is due.
+
+use fettle_backend::app::App;
+use fettle_backend::due;
+use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::problem::Result;
+
+/// This package's operations.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::clock("tick.run", |app, call| Box::pin(run(app, call)))
+            .summary("Send what was to be sent and was not, and what a lost worker left")
+            .size(256, 60),
+    ]
+}
+
+async fn run(app: &App, _call: Call) -> Result<Reply> {
+    let sent = due::send_late(app).await?;
+    if sent > 0 {
+        tracing::info!(sent, "sent what was late");
+    }
+    Ok(Reply::done())
+}

@@ -1,1 +1,55 @@
 //! Runs: start, list, show, follow, cancel.
+
+use fettle_backend::app::App;
+use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::permission::Permission::{Read, Write};
+use fettle_backend::problem::Result;
+use fettle_backend::record::{List, PageRequest};
+use fettle_backend::runs::{self, Events, NewRun, Run};
+
+/// This package's operations.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::http("runs.create", "POST", "/v1/runs", Write, |app, call| Box::pin(create(app, call)))
+            .summary("Start a run: train and rank models that predict a column")
+            .takes::<NewRun>()
+            .gives::<Run>(202)
+            .idempotent(),
+        Operation::http("runs.list", "GET", "/v1/runs", Read, |app, call| Box::pin(list(app, call)))
+            .summary("List runs, newest first")
+            .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
+            .gives::<List<Run>>(200),
+        Operation::http("runs.show", "GET", "/v1/runs/{run}", Read, |app, call| Box::pin(show(app, call)))
+            .summary("Show a run: its progress and its leaderboard")
+            .gives::<Run>(200),
+        Operation::http("runs.events", "GET", "/v1/runs/{run}/events", Read, |app, call| Box::pin(events(app, call)))
+            .summary("What has happened in a run; waits for what is new")
+            .query(&[("after", "the `last` of the call before; 0 when left out"), ("wait_s", "0 to 20; 0 when left out")])
+            .size(256, 29)
+            .gives::<Events>(200),
+        Operation::http("runs.cancel", "POST", "/v1/runs/{run}/cancel", Write, |app, call| Box::pin(cancel(app, call)))
+            .summary("Cancel a run")
+            .gives::<Run>(200),
+    ]
+}
+
+async fn create(app: &App, call: Call) -> Result<Reply> {
+    Reply::json(202, &runs::start(app, &call, call.json::<NewRun>()?).await?)
+}
+
+async fn list(app: &App, call: Call) -> Result<Reply> {
+    Reply::ok(&runs::list(app, call.workspace()?, &PageRequest::from_call(&call)?).await?)
+}
+
+async fn show(app: &App, call: Call) -> Result<Reply> {
+    Reply::ok(&runs::show(app, call.workspace()?, call.path("run")).await?)
+}
+
+async fn events(app: &App, call: Call) -> Result<Reply> {
+    let (after, wait_s) = (call.query("after")?.unwrap_or(0), call.query("wait_s")?.unwrap_or(0));
+    Reply::ok(&runs::events(app, call.workspace()?, call.path("run"), after, wait_s).await?)
+}
+
+async fn cancel(app: &App, call: Call) -> Result<Reply> {
+    Reply::ok(&runs::cancel(app, call.workspace()?, call.path("run")).await?)
+}

@@ -1,1 +1,13 @@
 //! Configuration, wiring, tracing, and the glue to the web server.
+
+pub mod config;
+mod error;
+mod gateway;
+mod platform;
+mod pump;
+pub mod telemetry;
+mod wiring;
+
+pub use config::Config;
+pub use error::StartError;
+pub use platform::Platform;

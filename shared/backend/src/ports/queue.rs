@@ -15,17 +15,20 @@ pub enum QueueName {
     Ingest,
     /// Trials that wait to be run.
     Trial,
+    /// Events that wait to be told.
+    Notify,
 }
 
 impl QueueName {
     /// All of them.
-    pub const ALL: &[QueueName] = &[QueueName::Ingest, QueueName::Trial];
+    pub const ALL: &[QueueName] = &[QueueName::Ingest, QueueName::Trial, QueueName::Notify];
 
     /// The name in addresses, tables and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             QueueName::Ingest => "ingest",
             QueueName::Trial => "trial",
+            QueueName::Notify => "notify",
         }
     }
 }

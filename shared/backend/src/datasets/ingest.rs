@@ -1,0 +1,179 @@
+//! From an uploaded file to a ready version.
+
+use super::record::{DatasetColumn, DatasetRecord, Status, VersionRecord, name_key, parse_upload_key, work};
+use super::{profile_key, snapshot_key, version_key};
+use crate::app::App;
+use crate::due::{self, Due};
+use crate::idempotency::hex;
+use crate::ports::QueueName;
+use crate::problem::{Kind, Problem, ProblemBody, Result};
+use crate::record::{ATTEMPTS, Stored, back_off, load, update};
+use fettle_engine::table::{Profile, ReadLimits, TableError, profile, read};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// A file that takes down its worker so often is given up.
+const TRIES: u32 = 5;
+
+/// An ingestion that takes longer is begun again by somebody else; the first to end wins.
+const LATE: SignedDuration = SignedDuration::from_mins(15);
+
+/// The message that says that a file has been uploaded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Uploaded {
+    /// The object's key.
+    pub key: String,
+}
+
+impl Uploaded {
+    /// As a message's body.
+    pub fn message(&self) -> Result<Value> {
+        serde_json::to_value(self).map_err(Problem::internal)
+    }
+}
+
+/// What reading a file gives.
+struct Read {
+    snapshot: Vec<u8>,
+    profile: Profile,
+}
+
+/// Reads an uploaded file into a ready version, or says on the version why it can not be used. A
+/// second message for the same file changes nothing.
+pub async fn ingest(app: &App, uploaded: &Uploaded) -> Result<()> {
+    let Some((workspace, id, number)) = parse_upload_key(&uploaded.key) else {
+        return Err(Problem::new(Kind::Malformed, format!("`{}` is not where a file is uploaded to", uploaded.key)));
+    };
+    let Some(version) = begin(app, workspace, id, number, uploaded).await? else { return Ok(()) };
+    let outcome = match app.slots.storage.get(&uploaded.key).await {
+        Ok(bytes) => {
+            let size = bytes.len() as u64;
+            let limits = app.limits.read.clone();
+            let read = tokio::task::spawn_blocking(move || read_file(&bytes, &limits)).await.map_err(Problem::internal)?;
+            read.map_err(|error| Problem::from(error).body()).map(|read| (size, read))
+        }
+        Err(error) if error.is_not_found() => Err(Problem::new(Kind::NotFound, "the uploaded file is gone")
+            .remedy("upload it again")
+            .body()),
+        Err(error) => return Err(error.into()),
+    };
+    match outcome {
+        Ok((size, read)) => finish(app, workspace, id, version, size, read).await?,
+        Err(error) => fail(app, workspace, id, version, error).await?,
+    }
+    app.slots.storage.delete(&uploaded.key).await?;
+    Ok(())
+}
+
+fn read_file(bytes: &[u8], limits: &ReadLimits) -> std::result::Result<Read, TableError> {
+    let table = read(bytes, limits)?;
+    Ok(Read { profile: profile(&table), snapshot: table.to_snapshot()? })
+}
+
+/// Marks the version as being ingested; none when there is nothing (more) to do.
+async fn begin(
+    app: &App,
+    workspace: &str,
+    id: &str,
+    number: u32,
+    uploaded: &Uploaded,
+) -> Result<Option<Stored<VersionRecord>>> {
+    let database = &*app.slots.database;
+    let key = version_key(workspace, id, number);
+    for attempt in 0..ATTEMPTS {
+        let Some(Stored { value: mut version, revision }) = load::<VersionRecord>(database, &key).await? else {
+            return Ok(None);
+        };
+        if version.upload != uploaded.key || matches!(version.status, Status::Ready | Status::Failed) {
+            return Ok(None);
+        }
+        if version.tries >= TRIES {
+            let error = Problem::new(Kind::Internal, format!("the file could not be read in {TRIES} tries"))
+                .remedy("make it smaller, or save it as Parquet, and upload it again")
+                .body();
+            fail(app, workspace, id, Stored { value: version, revision }, error).await?;
+            return Ok(None);
+        }
+        version.status = Status::Ingesting;
+        version.tries += 1;
+        let entry = Due::new(QueueName::Ingest, uploaded)?;
+        let (due_key, mut writes) = due::renew(version.due.as_ref(), app.now() + LATE, workspace, &work(id, number), &entry)?;
+        version.due = Some(due_key);
+        writes.push(update(key.clone(), &version, revision)?);
+        match database.write(&writes).await {
+            Ok(()) => return Ok(Some(Stored { value: version, revision: revision + 1 })),
+            Err(error) if error.is_conflict() => back_off(attempt, app.ids.random::<1>()[0]).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Problem::new(Kind::Unavailable, "the version keeps changing"))
+}
+
+async fn finish(
+    app: &App,
+    workspace: &str,
+    id: &str,
+    stored: Stored<VersionRecord>,
+    size: u64,
+    read: Read,
+) -> Result<()> {
+    let Stored { value: mut version, revision } = stored;
+    let storage = &*app.slots.storage;
+    let profile = serde_json::to_vec(&read.profile).map_err(Problem::internal)?;
+    storage.put(&snapshot_key(workspace, id, version.version), &read.snapshot).await?;
+    storage.put(&profile_key(workspace, id, version.version), &profile).await?;
+    version.status = Status::Ready;
+    version.rows = Some(read.profile.rows);
+    version.bytes = size;
+    version.sha256 = Some(hex(&Sha256::digest(&read.snapshot)));
+    version.columns = Some(
+        read.profile
+            .columns
+            .into_iter()
+            .map(|column| DatasetColumn {
+                name: column.name,
+                kind: column.kind,
+                missing: column.missing,
+                distinct: column.distinct,
+                note: column.note,
+            })
+            .collect(),
+    );
+    end(app, workspace, id, version, revision).await
+}
+
+async fn fail(app: &App, workspace: &str, id: &str, stored: Stored<VersionRecord>, error: ProblemBody) -> Result<()> {
+    let Stored { value: mut version, revision } = stored;
+    version.status = Status::Failed;
+    version.error = Some(error);
+    end(app, workspace, id, version, revision).await
+}
+
+/// Writes the version's last state, and on the data set that it is ready.
+async fn end(app: &App, workspace: &str, id: &str, mut version: VersionRecord, revision: u64) -> Result<()> {
+    let database = &*app.slots.database;
+    let due = version.due.take();
+    for attempt in 0..ATTEMPTS {
+        let mut writes = vec![update(version_key(workspace, id, version.version), &version, revision)?];
+        writes.extend(due.as_ref().map(due::DueKey::remove));
+        if version.status == Status::Ready {
+            let Some(name) = load::<String>(database, &super::id_key(workspace, id)).await? else { return Ok(()) };
+            let key = name_key(workspace, &name.value);
+            let Some(record) = load::<DatasetRecord>(database, &key).await? else { return Ok(()) };
+            if record.value.ready.is_none_or(|ready| ready < version.version) {
+                let next = DatasetRecord { ready: Some(version.version), ..record.value };
+                writes.push(update(key, &next, record.revision)?);
+            }
+        }
+        match database.write(&writes).await {
+            Ok(()) => return Ok(()),
+            // The version itself has changed: somebody else has ended it, or it is deleted.
+            Err(error) if error.kind() == (crate::ports::ErrorKind::Conflict { at: 0 }) => return Ok(()),
+            Err(error) if error.is_conflict() => back_off(attempt, app.ids.random::<1>()[0]).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Problem::new(Kind::Unavailable, "the data set keeps changing"))
+}

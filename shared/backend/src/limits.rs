@@ -1,0 +1,58 @@
+//! The limits that hold everywhere, in one place.
+
+use crate::problem::{Kind, Problem, Result};
+use fettle_engine::table::ReadLimits;
+
+/// How much of everything.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// A request's JSON body, in bytes.
+    pub body_bytes: u64,
+    /// A file uploaded in one call, in bytes.
+    pub inline_upload_bytes: u64,
+    /// A file uploaded to its own address, in bytes.
+    pub upload_bytes: u64,
+    /// Rows in one request for predictions.
+    pub predict_rows: usize,
+    /// What a table may be when it is read.
+    pub read: ReadLimits,
+    /// Loaded models kept in memory, in bytes.
+    pub model_cache_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 6 * 1024 * 1024,
+            inline_upload_bytes: 5 * 1024 * 1024,
+            upload_bytes: 1024 * 1024 * 1024,
+            predict_rows: 10_000,
+            read: ReadLimits::default(),
+            model_cache_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+/// The longest name.
+pub const NAME_CHARS: usize = 64;
+
+/// Checks a name that a user gives to a thing: letters, digits, `.`, `_` and `-`, beginning with a
+/// letter or digit, at most [`NAME_CHARS`].
+pub fn check_name(field: &str, name: &str) -> Result<()> {
+    let fits = name.len() <= NAME_CHARS
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    if !fits {
+        return Err(Problem::invalid(field, format!("`{field}` is not a name that can be used"))
+            .remedy(format!("use 1 to {NAME_CHARS} letters, digits, `.`, `_` or `-`, a letter or digit first")));
+    }
+    Ok(())
+}
+
+/// Refuses a body or file over its limit.
+pub fn check_bytes(what: &str, bytes: u64, limit: u64) -> Result<()> {
+    if bytes > limit {
+        return Err(Problem::new(Kind::TooLarge, format!("{what} has {bytes} bytes; the limit is {limit}")));
+    }
+    Ok(())
+}

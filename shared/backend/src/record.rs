@@ -1,0 +1,150 @@
+//! Typed records over the database's documents.
+
+use crate::ports::{Condition, Database, Item, Key, Query, Write};
+use crate::problem::{Kind, Problem, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A record and the revision in which it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored<T> {
+    pub(crate) value: T,
+    pub(crate) revision: u64,
+}
+
+/// The record under a key.
+pub(crate) async fn load<T: DeserializeOwned>(database: &dyn Database, key: &Key) -> Result<Option<Stored<T>>> {
+    database.get(key).await?.map(decode).transpose()
+}
+
+fn decode<T: DeserializeOwned>(item: Item) -> Result<Stored<T>> {
+    let value = serde_json::from_value(item.value).map_err(Problem::internal)?;
+    Ok(Stored { value, revision: item.version })
+}
+
+/// A write of a new record.
+pub(crate) fn create<T: Serialize>(key: Key, value: &T) -> Result<Write> {
+    Ok(Write::create(key, serde_json::to_value(value).map_err(Problem::internal)?))
+}
+
+/// A write of a new record that vanishes by itself.
+pub(crate) fn create_until<T: Serialize>(key: Key, value: &T, expires_at: Timestamp) -> Result<Write> {
+    let value = serde_json::to_value(value).map_err(Problem::internal)?;
+    Ok(Write::Put { key, value, expires_at: Some(expires_at), condition: Condition::Absent })
+}
+
+/// A write of the next revision of a record.
+pub(crate) fn update<T: Serialize>(key: Key, value: &T, revision: u64) -> Result<Write> {
+    Ok(Write::update(key, serde_json::to_value(value).map_err(Problem::internal)?, revision))
+}
+
+/// A page of a list, as every list answers it.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct List<T> {
+    /// The page's items.
+    pub items: Vec<T>,
+    /// `cursor` for the next page; none at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// Which page of a list is asked for.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    limit: usize,
+    after: Option<String>,
+}
+
+impl PageRequest {
+    /// The most items in a page.
+    pub const MAX: usize = 200;
+
+    /// From a call's `limit` (1 to 200, default 50) and `cursor`.
+    pub fn from_call(call: &crate::operation::Call) -> Result<Self> {
+        let limit = call.query::<usize>("limit")?.unwrap_or(50);
+        if !(1..=Self::MAX).contains(&limit) {
+            return Err(Problem::invalid("limit", format!("`limit` is 1 to {}", Self::MAX)));
+        }
+        let after = call
+            .query
+            .get("cursor")
+            .map(|cursor| {
+                URL_SAFE_NO_PAD
+                    .decode(cursor)
+                    .ok()
+                    .and_then(|bytes| String::from_utf8(bytes).ok())
+                    .filter(|sort| (1..=512).contains(&sort.len()))
+                    .ok_or_else(|| {
+                        Problem::invalid("cursor", "`cursor` is not one that a list gave")
+                            .remedy("pass `next_cursor` of the page before")
+                    })
+            })
+            .transpose()?;
+        Ok(Self { limit, after })
+    }
+}
+
+/// A page of a partition's records, in the order of the walk.
+pub(crate) async fn list<T: DeserializeOwned>(
+    database: &dyn Database,
+    partition: String,
+    page: &PageRequest,
+    descending: bool,
+) -> Result<List<Stored<T>>> {
+    let query = Query {
+        after: page.after.clone(),
+        descending,
+        ..Query::prefix(partition, "", page.limit)
+    };
+    let found = database.query(&query).await?;
+    Ok(List {
+        items: found.items.into_iter().map(decode).collect::<Result<_>>()?,
+        next_cursor: found.next.map(|sort| URL_SAFE_NO_PAD.encode(sort)),
+    })
+}
+
+/// All records of a partition that is small by nature, such as the trials of a run.
+pub(crate) async fn all<T: DeserializeOwned>(database: &dyn Database, partition: &str) -> Result<Vec<Stored<T>>> {
+    let mut records = Vec::new();
+    let mut query = Query::prefix(partition, "", 1000);
+    loop {
+        let page = database.query(&query).await?;
+        for item in page.items {
+            records.push(decode(item)?);
+        }
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return Ok(records),
+        }
+    }
+}
+
+/// Refuses a change of a revision that the caller has not seen; no `If-Match` means any.
+pub(crate) fn check_revision(if_match: Option<&str>, revision: u64) -> Result<()> {
+    let Some(expected) = if_match else { return Ok(()) };
+    if expected == "*" || expected.trim_matches('"').parse() == Ok(revision) {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Stale, format!("it is in revision {revision} now, not {}", expected.trim_matches('"')))
+        .at_field("If-Match")
+        .remedy("read it again and decide anew"))
+}
+
+impl<T> List<T> {
+    /// The same page with each item turned into another form.
+    pub(crate) fn map<U>(self, turn: impl FnMut(T) -> U) -> List<U> {
+        List { items: self.items.into_iter().map(turn).collect(), next_cursor: self.next_cursor }
+    }
+}
+
+/// How often a read-change-write is begun anew after a conflict.
+pub(crate) const ATTEMPTS: u32 = 50;
+
+/// Waits a little before a read-change-write is begun anew: longer each time, never in step with
+/// others.
+pub(crate) async fn back_off(attempt: u32, spread: u8) {
+    let millis = u64::from(attempt.min(10)) * (1 + u64::from(spread) % 8);
+    tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+}

@@ -1,0 +1,153 @@
+//! One trial: claimed, cross-validated fold by fold, refitted, ended.
+
+mod cache;
+mod claim;
+
+pub use cache::TrainerCache;
+
+use crate::app::App;
+use crate::idempotency::hex;
+use crate::ports::TrialJob;
+use crate::problem::Result;
+use crate::record::load;
+use crate::runs::{ArtifactRef, FoldRecord, RunRecord, RunStatus, TrialMessage, artifact_key, dispatch_trials, run_key};
+use claim::{Claim, End, LEASE, Lost};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often a claim is renewed while a fit goes on.
+const BEAT: Duration = Duration::from_secs(LEASE.as_secs().unsigned_abs() / 3);
+
+/// Progress is written no oftener: folds of small data take milliseconds.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// Does what a message of the trial queue asks. A second message for the same changes nothing.
+pub async fn work(app: &App, message: &TrialMessage) -> Result<()> {
+    match message {
+        TrialMessage::Run { workspace, run } => dispatch_trials(app, workspace, run).await,
+        TrialMessage::Trial(job) => run_trial(app, job).await,
+    }
+}
+
+/// Why a trial stops before its end.
+enum Stop {
+    /// Somebody else works on it.
+    Lost,
+    /// This process is to stop.
+    Drain,
+    /// It ends so.
+    End(End),
+    /// The try has failed.
+    Failed(String),
+}
+
+async fn run_trial(app: &App, job: &TrialJob) -> Result<()> {
+    let Some(mut claim) = Claim::take(app, job).await? else { return Ok(()) };
+    if let Some(reason) = claim.used_up() {
+        return claim.end(app, End::Failed(reason)).await;
+    }
+    match folds_and_finish(app, &mut claim).await? {
+        Stop::Lost => Ok(()),
+        Stop::Drain => claim.give_back(app).await,
+        Stop::End(end) => claim.end(app, end).await,
+        Stop::Failed(reason) => claim.failed(app, reason).await,
+    }
+}
+
+async fn folds_and_finish(app: &App, claim: &mut Claim) -> Result<Stop> {
+    if let Some(stop) = asked_to_stop(app, claim).await? {
+        return Ok(stop);
+    }
+    let trainer = match app.trainers.get(app, &claim.job, &claim.run).await {
+        Ok(trainer) => trainer,
+        Err(problem) if problem.status() < 500 => return Ok(Stop::End(End::Failed(problem.detail().to_owned()))),
+        Err(problem) => return Err(problem),
+    };
+    let mut written = Instant::now();
+    for k in claim.trial.folds.len() as u32..claim.run.folds {
+        let spec = claim.trial.spec();
+        let fit = Arc::clone(&trainer);
+        let began = Instant::now();
+        let scores = match compute(app, claim, move || fit.fold(&spec, k)).await? {
+            Ok(Ok(scores)) => scores,
+            Ok(Err(error)) => return Ok(Stop::End(End::Failed(error.to_string()))),
+            Err(stop) => return Ok(stop),
+        };
+        claim.done(FoldRecord { metrics: scores.metrics, fit_s: began.elapsed().as_secs_f64() });
+        if written.elapsed() >= PROGRESS {
+            if claim.renew(app).await?.is_err() {
+                return Ok(Stop::Lost);
+            }
+            written = Instant::now();
+            if let Some(stop) = asked_to_stop(app, claim).await? {
+                return Ok(stop);
+            }
+        } else if app.is_stopping() {
+            return Ok(Stop::Drain);
+        }
+    }
+    let spec = claim.trial.spec();
+    let finished = match compute(app, claim, move || trainer.finish(&spec)).await? {
+        Ok(Ok(finished)) => finished,
+        Ok(Err(error)) => return Ok(Stop::End(End::Failed(error.to_string()))),
+        Err(stop) => return Ok(stop),
+    };
+    let sha256 = hex(&Sha256::digest(&finished.artifact));
+    let artifact = ArtifactRef { bytes: finished.artifact.len() as u64, sha256 };
+    app.slots.storage.put(&artifact_key(&claim.job.workspace, &artifact.sha256), &finished.artifact).await?;
+    Ok(Stop::End(End::Succeeded { holdout: finished.holdout, artifact }))
+}
+
+/// Whether the trial is to stop here: the process drains, the run was cancelled, or its time is up.
+async fn asked_to_stop(app: &App, claim: &Claim) -> Result<Option<Stop>> {
+    if app.is_stopping() {
+        return Ok(Some(Stop::Drain));
+    }
+    let key = run_key(&claim.job.workspace, &claim.job.run);
+    let Some(run) = load::<RunRecord>(&*app.slots.database, &key).await? else { return Ok(Some(Stop::Lost)) };
+    let run = run.value;
+    if run.status == RunStatus::Cancelled {
+        return Ok(Some(Stop::End(End::Cancelled)));
+    }
+    let (Some(budget), Some(started)) = (run.time_budget_s, run.started_at) else { return Ok(None) };
+    let spent = app.now().duration_since(started).as_secs();
+    let up = spent >= i64::from(budget);
+    Ok(up.then(|| Stop::End(End::Skipped(format!("the run's time budget of {budget} s was used up")))))
+}
+
+/// Runs a fit on a thread of its own and renews the claim meanwhile. A panic is a failed try.
+async fn compute<T, F>(app: &App, claim: &mut Claim, work: F) -> Result<std::result::Result<T, Stop>>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    let mut work = tokio::task::spawn_blocking(work);
+    let mut lost = false;
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                return Ok(match done {
+                    Ok(_) if lost => Err(Stop::Lost),
+                    Ok(done) => Ok(done),
+                    Err(error) => Err(Stop::Failed(panic_reason(error))),
+                });
+            }
+            () = tokio::time::sleep(BEAT), if !lost => {
+                // A fit can not be stopped: when the claim is lost its result is thrown away.
+                match claim.renew(app).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(Lost)) => lost = true,
+                    Err(problem) => tracing::warn!(trial = claim.job.trial, %problem, "the lease was not renewed"),
+                }
+            }
+        }
+    }
+}
+
+fn panic_reason(error: tokio::task::JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else { return "the fit was stopped".to_owned() };
+    let words = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("the fit panicked: {}", words.unwrap_or_else(|| "no words".to_owned()))
+}

@@ -1,0 +1,219 @@
+//! The HTTP gateway: what API Gateway and the authorizer do in AWS.
+
+mod answer;
+mod files;
+
+use answer::{answer, problem_answer};
+use axum::Router;
+use axum::body::{Body, BodyDataStream};
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+use fettle_backend::app::App;
+use fettle_backend::operation::{Call, Entry, Operation};
+use fettle_backend::permission::Permission;
+use fettle_backend::ports::Caller;
+use fettle_backend::problem::{Kind, Problem, Result};
+use fettle_embedded::FileStorage;
+use futures_util::StreamExt;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest wait for a request's body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// So much of a refused body is read all the same.
+const DRAIN_BYTES: u64 = 1 << 30;
+
+/// The routes of all operations, and of the storage's presigned addresses.
+pub(crate) fn router(app: &Arc<App>, operations: &Arc<Vec<Operation>>, files: Arc<FileStorage>) -> Router {
+    let mut routes: HashMap<&'static str, MethodRouter<Arc<App>>> = HashMap::new();
+    for (at, operation) in operations.iter().enumerate() {
+        let Entry::Http { method, path } = operation.entry else { continue };
+        let door = Door { app: Arc::clone(app), operations: Arc::clone(operations), at };
+        let route = on(filter(method), enter).with_state(door);
+        let routes = routes.entry(path).or_default();
+        *routes = std::mem::take(routes).merge(route);
+    }
+    let storage = files::Door { app: Arc::clone(app), files };
+    let mut router: Router<Arc<App>> = Router::new()
+        .route("/v1/storage/{*key}", get(files::download).put(files::upload).with_state(storage));
+    for (path, methods) in routes {
+        router = router.route(path, methods);
+    }
+    router.fallback(missing).method_not_allowed_fallback(wrong_method).with_state(Arc::clone(app))
+}
+
+/// The way that axum names a method.
+fn filter(method: &str) -> MethodFilter {
+    match method {
+        "GET" => MethodFilter::GET,
+        "POST" => MethodFilter::POST,
+        "PUT" => MethodFilter::PUT,
+        "PATCH" => MethodFilter::PATCH,
+        _ => MethodFilter::DELETE,
+    }
+}
+
+async fn missing(State(app): State<Arc<App>>, request: Request) -> Response {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let problem = Problem::new(Kind::NotFound, format!("there is nothing at {path}"))
+        .remedy("GET /openapi.json lists what there is");
+    problem_answer(&problem, &app.ids.id("req"))
+}
+
+async fn wrong_method(State(app): State<Arc<App>>, request: Request) -> Response {
+    let problem = Problem::new(Kind::MethodNotAllowed, format!("{} is not done here", request.method()))
+        .remedy("GET /openapi.json lists what is");
+    problem_answer(&problem, &app.ids.id("req"))
+}
+
+/// The way in to one operation.
+#[derive(Clone)]
+struct Door {
+    app: Arc<App>,
+    operations: Arc<Vec<Operation>>,
+    at: usize,
+}
+
+async fn enter(State(door): State<Door>, parameters: RawPathParams, request: Request) -> Response {
+    let request_id = door.app.ids.id("req");
+    let head = request.method() == Method::HEAD;
+    let response = match door.handle(parameters, request, request_id.clone()).await {
+        Ok(response) => response,
+        Err(problem) => problem_answer(&problem, &request_id),
+    };
+    if head { response.map(|_| Body::empty()) } else { response }
+}
+
+impl Door {
+    fn operation(&self) -> &Operation {
+        &self.operations[self.at]
+    }
+
+    async fn handle(&self, parameters: RawPathParams, request: Request, request_id: String) -> Result<Response> {
+        let operation = self.operation();
+        let (parts, body) = request.into_parts();
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        // Before a byte of the body is read.
+        let caller = self.admit(header("authorization").as_deref()).await?;
+        let limit = operation.max_body.map_or(self.app.limits.body_bytes, |limit| limit(&self.app));
+        let known = header("content-length").and_then(|length| length.parse::<u64>().ok());
+        let body = read_body(body, known, limit).await?;
+        let call = Call {
+            caller,
+            path: path_parameters(operation, &parameters)?,
+            query: query(parts.uri.query())?,
+            content_type: header(header::CONTENT_TYPE.as_str())
+                .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
+            idempotency_key: header("idempotency-key"),
+            if_match: header("if-match"),
+            body,
+            attempt: 0,
+            request_id: request_id.clone(),
+        };
+        // A task of its own: a caller that hangs up does not stop what was begun, and a panic is an
+        // answer.
+        let (app, handler) = (Arc::clone(&self.app), operation.handler);
+        let reply = tokio::spawn(async move { handler(&app, call).await }).await.map_err(Problem::internal)??;
+        Ok(answer(reply, &request_id))
+    }
+
+    /// Tells who is calling, and refuses whoever may not.
+    async fn admit(&self, authorization: Option<&str>) -> Result<Option<Caller>> {
+        let operation = self.operation();
+        if operation.permission == Permission::Open {
+            return Ok(None);
+        }
+        let token = authorization.and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        let caller = match token {
+            Some(token) => self.app.slots.auth.authenticate(token, self.app.now()).await?,
+            None => None,
+        };
+        let Some(caller) = caller else {
+            return Err(Problem::new(Kind::Unauthenticated, "there is no valid key in the request")
+                .remedy("send `Authorization: Bearer ftl_…`"));
+        };
+        if !caller.role.grants(operation.permission) {
+            let role = caller.role;
+            return Err(Problem::new(Kind::Forbidden, format!("the role {role} may not do {}", operation.name))
+                .remedy("ask an admin for a key with another role"));
+        }
+        Ok(Some(caller))
+    }
+}
+
+fn path_parameters(operation: &Operation, parameters: &RawPathParams) -> Result<BTreeMap<&'static str, String>> {
+    let Entry::Http { path, .. } = operation.entry else { return Ok(BTreeMap::new()) };
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let found: HashMap<&str, &str> = parameters.iter().collect();
+    names
+        .map(|name| {
+            let value = found.get(name).copied().unwrap_or_default();
+            if value.len() > 1024 {
+                return Err(Problem::new(Kind::NotFound, format!("`{name}` is longer than any name or id")));
+            }
+            Ok((name, value.to_owned()))
+        })
+        .collect()
+}
+
+/// The query's parameters; of a name that comes twice the last.
+fn query(text: Option<&str>) -> Result<BTreeMap<String, String>> {
+    let text = text.unwrap_or_default();
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(text)
+        .map_err(|_| Problem::new(Kind::Malformed, "the query is not of the form name=value&…"))?;
+    Ok(pairs.into_iter().collect())
+}
+
+async fn read_body(body: Body, known: Option<u64>, limit: u64) -> Result<Vec<u8>> {
+    let too_large = || {
+        Problem::new(Kind::TooLarge, format!("the body is larger than the limit of {limit} bytes"))
+            .remedy("a larger file goes to the address that POST /v1/datasets {\"name\"} answers")
+    };
+    let mut stream = body.into_data_stream();
+    if known.is_some_and(|length| length > limit) {
+        drain(stream).await;
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(known.unwrap_or(0) as usize);
+    let read = async {
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|_| Problem::new(Kind::Malformed, "the body broke off"))?;
+            if (bytes.len() + chunk.len()) as u64 > limit {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(())
+    };
+    tokio::time::timeout(BODY_TIMEOUT, read)
+        .await
+        .unwrap_or_else(|_| Err(Problem::new(Kind::Malformed, "the body took longer than a minute")))?;
+    Ok(bytes)
+}
+
+/// Reads a refused body to its end, within bounds, so that a client that sends all before it listens
+/// hears why.
+async fn drain(mut stream: BodyDataStream) {
+    let read = async {
+        let mut left = DRAIN_BYTES;
+        while let Some(Ok(chunk)) = stream.next().await {
+            left = left.saturating_sub(chunk.len() as u64);
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(BODY_TIMEOUT, read).await;
+}
+
+/// For a status that no operation can give.
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

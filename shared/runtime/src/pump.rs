@@ -1,0 +1,147 @@
+//! The queue pump and the clock: what SQS event mappings and EventBridge do in AWS.
+
+use fettle_backend::app::App;
+use fettle_backend::operation::{Call, Entry, Handler, Operation};
+use fettle_backend::ports::{Delivery, QueueName};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How often the clock ticks.
+const TICK: Duration = Duration::from_secs(5);
+
+/// How long a message is hidden while it is worked on; renewed three times as often.
+const VISIBILITY: Duration = Duration::from_secs(60);
+
+/// How long a lane waits for a message.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// The lanes that work on messages, and the clock.
+pub(crate) struct Pump(JoinSet<()>);
+
+impl Pump {
+    /// Starts so many lanes a queue as it takes.
+    pub(crate) fn start(
+        app: &Arc<App>,
+        operations: &[Operation],
+        workers: usize,
+        stopped: &watch::Receiver<bool>,
+    ) -> Self {
+        let mut tasks = JoinSet::new();
+        for operation in operations {
+            match operation.entry {
+                Entry::Queue(queue) => {
+                    let lanes = match queue {
+                        QueueName::Trial => workers,
+                        QueueName::Ingest | QueueName::Notify => 1,
+                    };
+                    for _ in 0..lanes {
+                        let lane = Lane { app: Arc::clone(app), queue, name: operation.name, handler: operation.handler };
+                        tasks.spawn(lane.run(stopped.clone()));
+                    }
+                }
+                Entry::Clock => {
+                    tasks.spawn(tick(Arc::clone(app), operation.handler, stopped.clone()));
+                }
+                Entry::Http { .. } => {}
+            }
+        }
+        Self(tasks)
+    }
+
+    /// Returns once all lanes have ended.
+    pub(crate) async fn ended(mut self) {
+        while self.0.join_next().await.is_some() {}
+    }
+}
+
+async fn tick(app: Arc<App>, handler: Handler, mut stopped: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = interval.tick() => {}
+        }
+        let call = Call { request_id: app.ids.id("req"), ..Call::default() };
+        if let Err(problem) = handler(&app, call).await {
+            tracing::error!(error = &problem as &dyn std::error::Error, "the clock's work has failed");
+        }
+    }
+}
+
+struct Lane {
+    app: Arc<App>,
+    queue: QueueName,
+    name: &'static str,
+    handler: Handler,
+}
+
+impl Lane {
+    async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let mut trouble = Duration::from_millis(100);
+        while !*stopped.borrow() {
+            let received = tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => return,
+                received = self.app.slots.queue.receive(self.queue, 1, WAIT, VISIBILITY) => received,
+            };
+            match received {
+                Ok(messages) => {
+                    trouble = Duration::from_millis(100);
+                    for message in messages {
+                        self.work(message).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(queue = %self.queue, %error, "the queue does not answer");
+                    tokio::time::sleep(trouble).await;
+                    trouble = (trouble * 2).min(Duration::from_secs(10));
+                }
+            }
+        }
+    }
+
+    async fn work(&self, message: Delivery) {
+        let (app, handler, call) = (Arc::clone(&self.app), self.handler, Call::message(&message));
+        // A task of its own: a panic is a failed delivery, not the end of the lane.
+        let mut task = tokio::spawn(async move { handler(&app, call).await.map(|_| ()) });
+        let queue = &self.app.slots.queue;
+        let done = loop {
+            tokio::select! {
+                done = &mut task => break done,
+                () = tokio::time::sleep(VISIBILITY / 3) => {
+                    if let Err(error) = queue.extend(self.queue, &message.receipt, VISIBILITY).await {
+                        tracing::warn!(queue = %self.queue, %error, "a message's visibility was not extended");
+                    }
+                }
+            }
+        };
+        let ended = match done {
+            Ok(Ok(())) => queue.delete(self.queue, &message.receipt).await,
+            Ok(Err(problem)) => {
+                tracing::error!(
+                    operation = self.name,
+                    message = message.id,
+                    attempt = message.attempt,
+                    error = &problem as &dyn std::error::Error,
+                    "a message's work has failed"
+                );
+                queue.extend(self.queue, &message.receipt, backoff(message.attempt)).await
+            }
+            Err(panic) => {
+                tracing::error!(operation = self.name, message = message.id, error = %panic, "a message's work has panicked");
+                queue.extend(self.queue, &message.receipt, backoff(message.attempt)).await
+            }
+        };
+        if let Err(error) = ended {
+            // It comes again, which its handler is ready for.
+            tracing::warn!(queue = %self.queue, %error, "the end of a message's work was not noted");
+        }
+    }
+}
+
+/// 1, 2, 4, … seconds, at most a minute.
+fn backoff(attempt: u32) -> Duration {
+    Duration::from_secs(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_secs(60))
+}
