@@ -46,6 +46,7 @@ impl WebhookNotifier {
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(invalid());
         }
+        let host = host.trim_matches(['[', ']']);
         let is_allowed = allowed_hosts.into_iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
         let config = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))

@@ -1,0 +1,117 @@
+//! Every port's suite, on the embedded adapters.
+
+#![allow(missing_docs, reason = "a test's name says it")]
+
+use fettle_backend::clock::{Clock, SystemClock};
+use fettle_backend::ports::{Compute, Database, Notifier, Queue, Secrets, Storage};
+use fettle_embedded::{FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute, WebhookNotifier};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+fn directory() -> TempDir {
+    TempDir::new().unwrap()
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+mod database {
+    use super::*;
+
+    async fn open() -> (Arc<dyn Database>, TempDir) {
+        let directory = directory();
+        let database = SqliteDatabase::open(directory.path().join("platform.db"), clock()).unwrap();
+        (Arc::new(database), directory)
+    }
+
+    fettle_backend::database_suite!(open());
+}
+
+mod storage {
+    use super::*;
+
+    async fn open() -> (Arc<dyn Storage>, TempDir) {
+        let directory = directory();
+        let storage = FileStorage::open(directory.path(), "http://127.0.0.1:8080", [7; 32], clock()).unwrap();
+        (Arc::new(storage), directory)
+    }
+
+    fettle_backend::storage_suite!(open());
+}
+
+mod queue {
+    use super::*;
+
+    async fn open() -> (Arc<dyn Queue>, TempDir) {
+        let directory = directory();
+        let queue = SqliteQueue::open(directory.path().join("queue.db"), clock()).unwrap();
+        (Arc::new(queue), directory)
+    }
+
+    fettle_backend::queue_suite!(open());
+}
+
+mod secrets {
+    use super::*;
+
+    async fn open() -> ([Arc<dyn Secrets>; 2], TempDir) {
+        let directory = directory();
+        let open = || Arc::new(FileKeys::open(directory.path().join("fernet.key"))) as Arc<dyn Secrets>;
+        ([open(), open()], directory)
+    }
+
+    fettle_backend::secrets_suite!(open());
+}
+
+mod compute {
+    use super::*;
+    use fettle_backend::conformance::compute::Fixture;
+    use fettle_backend::ports::QueueName;
+    use std::time::Duration;
+
+    async fn open() -> (Fixture, TempDir) {
+        let directory = directory();
+        let queue = Arc::new(SqliteQueue::open(directory.path().join("queue.db"), clock()).unwrap());
+        let boot = "boot-0192f0c1-0000-7000-8000-000000000001";
+        let fixture = Fixture {
+            compute: Arc::new(ThreadCompute::new(queue.clone(), boot)) as Arc<dyn Compute>,
+            living: format!("{boot}/3"),
+            arrived: Box::new(move || {
+                let queue = Arc::clone(&queue);
+                Box::pin(async move {
+                    let second = Duration::from_secs(1);
+                    let received = queue.receive(QueueName::Trial, 10, second, second * 300).await.unwrap();
+                    received.into_iter().map(|delivery| serde_json::from_value(delivery.body).unwrap()).collect()
+                })
+            }),
+        };
+        (fixture, directory)
+    }
+
+    fettle_backend::compute_suite!(open());
+}
+
+mod log_notifier {
+    use super::*;
+
+    async fn open() -> (Arc<dyn Notifier>, ()) {
+        (Arc::new(LogNotifier), ())
+    }
+
+    fettle_backend::notifier_suite!(open());
+}
+
+mod webhook_notifier {
+    use super::*;
+    use fettle_backend::conformance::notifier::MakeWebhook;
+
+    async fn open() -> (MakeWebhook, ()) {
+        let make = |url: &str| {
+            Arc::new(WebhookNotifier::new(url, ["127.0.0.1".to_owned()]).unwrap()) as Arc<dyn Notifier>
+        };
+        (Box::new(make), ())
+    }
+
+    fettle_backend::webhook_suite!(open());
+}
