@@ -113,8 +113,6 @@ pub(crate) struct TopValue {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Preview {
-    #[serde(default)]
-    pub(crate) columns: Vec<Value>,
     pub(crate) rows: Vec<Map<String, Value>>,
 }
 

@@ -71,7 +71,11 @@ impl Datasets {
             Datasets::Preview { name, rows } => {
                 let rows = rows.to_string();
                 let reply = client.get(route(&["datasets", name, "preview"]).query(&[("rows", &rows)]))?;
-                session.show(&reply, || Ok(preview(&reply.read()?)))
+                // A row's JSON does not keep the order of the file's columns.
+                session.show(&reply, || {
+                    let dataset = client.get(route(&["datasets", name]))?;
+                    Ok(preview(&reply.read()?, &dataset.read()?))
+                })
             }
             Datasets::Profile { name } => {
                 let reply = client.get(route(&["datasets", name, "profile"]))?;
@@ -143,12 +147,12 @@ fn show(dataset: &Dataset) -> String {
     parts.join("\n")
 }
 
-fn preview(preview: &Preview) -> String {
-    let named = preview.columns.iter().map(|column| column["name"].as_str().or(column.as_str()));
-    let mut columns: Vec<&str> = named.flatten().collect();
+fn preview(preview: &Preview, dataset: &Dataset) -> String {
+    let mut columns: Vec<&str> =
+        dataset.columns.iter().flatten().map(|column| column.name.as_str()).collect();
     if columns.is_empty() {
-        columns =
-            preview.rows.first().map(|row| row.keys().map(String::as_str).collect()).unwrap_or_default();
+        // The newest version can not be used, and an older one was shown.
+        columns = preview.rows.iter().take(1).flat_map(|row| row.keys().map(String::as_str)).collect();
     }
     let mut lines = tables::table(&columns);
     for row in &preview.rows {

@@ -33,9 +33,9 @@ pub(crate) enum Models {
     Show {
         /// The model's name
         name: String,
-        /// One version, with its metrics and its schema
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
+        /// One version, by number or alias, with its metrics and its schema
+        #[arg(long)]
+        version: Option<String>,
     },
     /// Point an alias, such as champion, at a version
     Alias {
@@ -61,8 +61,8 @@ pub(crate) enum Models {
 pub(crate) struct Download {
     /// The model's name
     name: String,
-    /// The version
-    version: u32,
+    /// The version, by number or alias
+    version: String,
     /// Where to write it
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -85,7 +85,7 @@ impl Models {
                 session.show(&reply, || Ok(list(&reply.read()?)))
             }
             Models::Show { name, version: Some(version) } => {
-                let reply = client.get(route(&["models", name, "versions", &version.to_string()]))?;
+                let reply = client.get(route(&["models", name, "versions", version]))?;
                 session.show(&reply, || Ok(show(&reply.read()?)))
             }
             Models::Show { name, version: None } => {
@@ -98,9 +98,8 @@ impl Models {
                 session.show(&reply, || Ok(format!("{alias} of {name} is version {version}")))
             }
             Models::Unalias { name, alias } => {
-                client.delete(route(&["models", name, "aliases", alias]))?;
-                output::note(&format!("{} alias {alias} of {name}", styled(GOOD, "deleted")));
-                Ok(())
+                let reply = client.delete(route(&["models", name, "aliases", alias]))?;
+                session.show(&reply, || Ok(format!("{alias} of {name} is no more")))
             }
             Models::Download(download) => download.run(session),
         }
@@ -110,9 +109,8 @@ impl Models {
 impl Download {
     fn run(&self, session: &Session) -> Result<()> {
         let Self { name, version, output } = self;
-        let version = version.to_string();
         let (artifact, length) =
-            session.client.download(route(&["models", name, "versions", &version, "artifact"]))?;
+            session.client.download(route(&["models", name, "versions", version, "artifact"]))?;
         let bar = progress::bytes(length.unwrap_or(0), format!("downloading {name} version {version}"));
         let failed = |error: &dyn fmt::Display| Failure::file(output, error);
         // A download that breaks off must not look like an artifact.

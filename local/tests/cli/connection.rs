@@ -72,7 +72,7 @@ fn the_environment_names_server_and_key() {
         crate::context::Ran::of(&command.output().unwrap())
     };
     with(key.trim()).done();
-    with("fk_unknown").failed(4, &[]);
+    with("ftl_unknown").failed(4, &[]);
 
     let mut command = elsewhere.command();
     command.args(["datasets", "list"]).env("FETTLE_DATA", context.data());

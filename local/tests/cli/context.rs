@@ -183,9 +183,9 @@ impl std::fmt::Display for Ran {
 
 /// What differs from run to run, and what stands for it in a snapshot.
 pub(crate) const FILTERS: &[(&str, &str)] = &[
-    (r"\b(ds|run|trl|mdl|dep|key|req)_[0-9a-f-]{32,36}", "[$1 id]"),
+    (r"\b(ds|run|trl|mdl|dep|req)_[0-9a-f-]{32,36}", "[$1 id]"),
     (r"\bboot-[0-9a-f-]{32,36}", "[boot]"),
-    (r"\bfk_\w+", "[key]"),
+    (r"\b[a-z2-7]{16}\b", "[key id]"),
     (r"\b[0-9a-f]{64}\b", "[sha256]"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
     (r"http://127\.0\.0\.1:\d+", "[url]"),
