@@ -145,8 +145,8 @@ type Neighbour = (f64, usize);
 
 impl FittedKnn {
     pub(super) fn predict(&self, x: &Matrix) -> Vec<f64> {
-        let mut out = Vec::new();
         if x.cols() <= TREE_DIMENSIONS {
+            let mut out = Vec::new();
             let tree = self.index.0.get_or_init(|| self.tree());
             let mut query = vec![0.0; x.cols()];
             for row in 0..x.rows() {
@@ -158,11 +158,17 @@ impl FittedKnn {
                     found.into_iter().map(|(distance, row)| (f64::from(distance), *row as usize)).collect();
                 self.answer(&found, &mut out);
             }
+            out
         } else {
-            for first in (0..x.rows()).step_by(QUERY_BLOCK) {
-                for found in self.nearest(x, first, QUERY_BLOCK.min(x.rows() - first)) {
-                    self.answer(&found, &mut out);
-                }
+            self.predict_by_comparing(x)
+        }
+    }
+
+    pub(super) fn predict_by_comparing(&self, x: &Matrix) -> Vec<f64> {
+        let mut out = Vec::new();
+        for first in (0..x.rows()).step_by(QUERY_BLOCK) {
+            for found in self.nearest(x, first, QUERY_BLOCK.min(x.rows() - first)) {
+                self.answer(&found, &mut out);
             }
         }
         out

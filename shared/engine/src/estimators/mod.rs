@@ -213,3 +213,6 @@ impl Fitted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
