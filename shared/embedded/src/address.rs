@@ -13,15 +13,21 @@ pub fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let special = match (a, b, c) {
+    let special = match a {
         // this network, private, loopback, multicast and reserved (with the broadcast address)
-        (0 | 10 | 127 | 224..=255, _, _)
-        // shared by carriers, link-local, private
-        | (100, 64..=127, _) | (169, 254, _) | (172, 16..=31, _) | (192, 168, _)
-        // protocol assignments, 6to4 relays, benchmarks
-        | (192, 0, 0) | (192, 88, 99) | (198, 18..=19, _)
+        0 | 10 | 127 | 224..=255 => true,
+        // shared by carriers
+        100 => (64..=127).contains(&b),
+        // link-local
+        169 => b == 254,
+        // private
+        172 => (16..=31).contains(&b),
+        // protocol assignments, documentation, 6to4 relays, private
+        192 => matches!((b, c), (0, 0 | 2) | (88, 99) | (168, _)),
+        // benchmarks, documentation
+        198 => matches!((b, c), (18 | 19, _) | (51, 100)),
         // documentation
-        | (192, 0, 2) | (198, 51, 100) | (203, 0, 113) => true,
+        203 => (b, c) == (0, 113),
         _ => false,
     };
     !special

@@ -160,12 +160,18 @@ fn prepare(write: &Write) -> Result<Prepared> {
                     format!("an item of {} bytes at {key:?}: at most {MAX_VALUE_BYTES}", value.len());
                 return Err(Error::new(ErrorKind::TooLarge, context));
             }
-            Change::Put { value, expires: expires_at.map(Timestamp::as_microsecond) }
+            Change::Put { value, expires: expires_at.map(micros) }
         }
         Write::Delete { .. } => Change::Delete,
         Write::Check { .. } => Change::None,
     };
     Ok(Prepared { key: write.key().clone(), condition: write.condition(), change })
+}
+
+/// Microseconds since 1970, as a column has them: the last second of all is read back only from its
+/// beginning.
+fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond().min(Timestamp::MAX.as_second() * 1_000_000)
 }
 
 /// Checks one write's condition and carries it out.

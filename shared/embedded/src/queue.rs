@@ -32,10 +32,10 @@ const SCHEMA: Schema = Schema {
 const _: () = assert!(<dyn Queue>::MAX_DELIVERIES == 5);
 
 const MAX_BODY_BYTES: usize = 200 << 10;
-const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
+const MAX_DELAY: Duration = Duration::from_mins(15);
 const MAX_MESSAGES: usize = 10;
 const MAX_WAIT: Duration = Duration::from_secs(20);
-const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
+const MAX_VISIBILITY: Duration = Duration::from_hours(12);
 /// The longest that a receiver goes without looking: a send wakes it, a clock that is set does not.
 const LOOK: Duration = Duration::from_secs(1);
 

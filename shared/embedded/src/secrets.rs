@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// A key that was added to the file is used after at most so long.
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_mins(1);
 
 /// Fernet keys in a file of mode 0600, one a line: the first seals, all open.
 ///

@@ -152,7 +152,9 @@ fn commit(connection: &Connection, jobs: impl Iterator<Item = Job>) -> rusqlite:
         }
     }
     connection.execute_batch("COMMIT")?;
-    answers.into_iter().for_each(|answer| answer());
+    for answer in answers {
+        answer();
+    }
     Ok(())
 }
 

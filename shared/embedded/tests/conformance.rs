@@ -1,10 +1,14 @@
 //! Every port's suite, on the embedded adapters.
 
 #![allow(missing_docs, reason = "a test's name says it")]
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use fettle_backend::clock::{Clock, SystemClock};
 use fettle_backend::ports::{Compute, Database, Notifier, Queue, Secrets, Storage};
-use fettle_embedded::{FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute, WebhookNotifier};
+use fettle_embedded::{
+    FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute, WebhookNotifier,
+};
+use std::future::ready;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -19,49 +23,49 @@ fn clock() -> Arc<dyn Clock> {
 mod database {
     use super::*;
 
-    async fn open() -> (Arc<dyn Database>, TempDir) {
+    fn open() -> (Arc<dyn Database>, TempDir) {
         let directory = directory();
         let database = SqliteDatabase::open(directory.path().join("platform.db"), clock()).unwrap();
         (Arc::new(database), directory)
     }
 
-    fettle_backend::database_suite!(open());
+    fettle_backend::database_suite!(ready(open()));
 }
 
 mod storage {
     use super::*;
 
-    async fn open() -> (Arc<dyn Storage>, TempDir) {
+    fn open() -> (Arc<dyn Storage>, TempDir) {
         let directory = directory();
         let storage = FileStorage::open(directory.path(), "http://127.0.0.1:8080", [7; 32], clock()).unwrap();
         (Arc::new(storage), directory)
     }
 
-    fettle_backend::storage_suite!(open());
+    fettle_backend::storage_suite!(ready(open()));
 }
 
 mod queue {
     use super::*;
 
-    async fn open() -> (Arc<dyn Queue>, TempDir) {
+    fn open() -> (Arc<dyn Queue>, TempDir) {
         let directory = directory();
         let queue = SqliteQueue::open(directory.path().join("queue.db"), clock()).unwrap();
         (Arc::new(queue), directory)
     }
 
-    fettle_backend::queue_suite!(open());
+    fettle_backend::queue_suite!(ready(open()));
 }
 
 mod secrets {
     use super::*;
 
-    async fn open() -> ([Arc<dyn Secrets>; 2], TempDir) {
+    fn open() -> ([Arc<dyn Secrets>; 2], TempDir) {
         let directory = directory();
         let open = || Arc::new(FileKeys::open(directory.path().join("fernet.key"))) as Arc<dyn Secrets>;
         ([open(), open()], directory)
     }
 
-    fettle_backend::secrets_suite!(open());
+    fettle_backend::secrets_suite!(ready(open()));
 }
 
 mod compute {
@@ -70,7 +74,7 @@ mod compute {
     use fettle_backend::ports::QueueName;
     use std::time::Duration;
 
-    async fn open() -> (Fixture, TempDir) {
+    fn open() -> (Fixture, TempDir) {
         let directory = directory();
         let queue = Arc::new(SqliteQueue::open(directory.path().join("queue.db"), clock()).unwrap());
         let boot = "boot-0192f0c1-0000-7000-8000-000000000001";
@@ -82,36 +86,39 @@ mod compute {
                 Box::pin(async move {
                     let second = Duration::from_secs(1);
                     let received = queue.receive(QueueName::Trial, 10, second, second * 300).await.unwrap();
-                    received.into_iter().map(|delivery| serde_json::from_value(delivery.body).unwrap()).collect()
+                    received
+                        .into_iter()
+                        .map(|delivery| serde_json::from_value(delivery.body).unwrap())
+                        .collect()
                 })
             }),
         };
         (fixture, directory)
     }
 
-    fettle_backend::compute_suite!(open());
+    fettle_backend::compute_suite!(ready(open()));
 }
 
 mod log_notifier {
     use super::*;
 
-    async fn open() -> (Arc<dyn Notifier>, ()) {
+    fn open() -> (Arc<dyn Notifier>, ()) {
         (Arc::new(LogNotifier), ())
     }
 
-    fettle_backend::notifier_suite!(open());
+    fettle_backend::notifier_suite!(ready(open()));
 }
 
 mod webhook_notifier {
     use super::*;
     use fettle_backend::conformance::notifier::MakeWebhook;
 
-    async fn open() -> (MakeWebhook, ()) {
+    fn open() -> (MakeWebhook, ()) {
         let make = |url: &str| {
             Arc::new(WebhookNotifier::new(url, ["127.0.0.1".to_owned()]).unwrap()) as Arc<dyn Notifier>
         };
         (Box::new(make), ())
     }
 
-    fettle_backend::webhook_suite!(open());
+    fettle_backend::webhook_suite!(ready(open()));
 }

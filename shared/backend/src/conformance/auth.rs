@@ -29,8 +29,25 @@ pub async fn anything_else_is_nobody((auth, _, _): Port, ns: &str) {
     let long = "x".repeat(1 << 20);
     let dots = ".".repeat(100);
     for token in [
-        "", " ", ns, "null", "Bearer", "é", "日本 😀", "\u{0}", "\r\n", "a.b.c", "..", "eyJhbGciOiJub25lIn0.e30.", "fettle_",
-        "../../../etc/passwd", "' OR 1=1 --", "%00", "{}", &dots, &long,
+        "",
+        " ",
+        ns,
+        "null",
+        "Bearer",
+        "é",
+        "日本 😀",
+        "\u{0}",
+        "\r\n",
+        "a.b.c",
+        "..",
+        "eyJhbGciOiJub25lIn0.e30.",
+        "fettle_",
+        "../../../etc/passwd",
+        "' OR 1=1 --",
+        "%00",
+        "{}",
+        &dots,
+        &long,
     ] {
         assert_eq!(auth.authenticate(token, SystemClock.now()).await.unwrap(), None, "{token:.60}");
     }
@@ -39,7 +56,13 @@ pub async fn anything_else_is_nobody((auth, _, _): Port, ns: &str) {
 pub async fn a_token_is_good_only_as_it_is((auth, token, _): Port, _ns: &str) {
     let swapped: String = token
         .chars()
-        .map(|character| if character.is_lowercase() { character.to_ascii_uppercase() } else { character.to_ascii_lowercase() })
+        .map(|character| {
+            if character.is_lowercase() {
+                character.to_ascii_uppercase()
+            } else {
+                character.to_ascii_lowercase()
+            }
+        })
         .collect();
     let mut wrong = vec![
         swapped,
@@ -52,7 +75,9 @@ pub async fn a_token_is_good_only_as_it_is((auth, token, _): Port, _ns: &str) {
         token.repeat(2),
         token.chars().rev().collect(),
     ];
-    wrong.extend((0..token.len()).filter(|&end| token.is_char_boundary(end)).map(|end| token[..end].to_owned()));
+    wrong.extend(
+        (0..token.len()).filter(|&end| token.is_char_boundary(end)).map(|end| token[..end].to_owned()),
+    );
     for wrong in wrong.iter().filter(|wrong| **wrong != token) {
         assert_eq!(auth.authenticate(wrong, SystemClock.now()).await.unwrap(), None);
     }

@@ -18,6 +18,9 @@ macro_rules! compute_suite {
     };
 }
 
+/// Trials that have arrived.
+pub type Arrived = Pin<Box<dyn Future<Output = Vec<TrialJob>> + Send>>;
+
 /// What the properties need.
 pub struct Fixture {
     /// The place.
@@ -25,12 +28,16 @@ pub struct Fixture {
     /// The name of a worker that is alive there.
     pub living: String,
     /// Takes the trials that have arrived at the workers by now.
-    pub arrived: Box<dyn Fn() -> Pin<Box<dyn Future<Output = Vec<TrialJob>> + Send>> + Send + Sync>,
+    pub arrived: Box<dyn Fn() -> Arrived + Send + Sync>,
 }
 
 pub async fn started_trials_arrive(fixture: Fixture, ns: &str) {
     let jobs: Vec<TrialJob> = (0..25)
-        .map(|index| TrialJob { workspace: ns.into(), run: format!("run é {}", index / 10), trial: format!("{index}") })
+        .map(|index| TrialJob {
+            workspace: ns.into(),
+            run: format!("run é {}", index / 10),
+            trial: format!("{index}"),
+        })
         .collect();
     fixture.compute.start(&[]).await.unwrap();
     fixture.compute.start(&jobs[..1]).await.unwrap();
@@ -38,9 +45,11 @@ pub async fn started_trials_arrive(fixture: Fixture, ns: &str) {
     let mut missing: BTreeSet<usize> = (0..25).collect();
     let begun = Instant::now();
     while !missing.is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "never arrived: {missing:?}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "never arrived: {missing:?}");
         for job in (fixture.arrived)().await {
-            missing.remove(&jobs.iter().position(|started| *started == job).expect("a job that was not started"));
+            missing.remove(
+                &jobs.iter().position(|started| *started == job).expect("a job that was not started"),
+            );
         }
     }
 }

@@ -57,7 +57,8 @@ async fn put(database: &Port, key: &Key, value: Value, condition: Condition) -> 
 }
 
 async fn put_until(database: &Port, key: &Key, value: Value, expires_at: Timestamp) {
-    let write = Write::Put { key: key.clone(), value, expires_at: Some(expires_at), condition: Condition::Any };
+    let write =
+        Write::Put { key: key.clone(), value, expires_at: Some(expires_at), condition: Condition::Any };
     database.write(&[write]).await.unwrap();
 }
 
@@ -68,8 +69,10 @@ async fn version(database: &Port, key: &Key) -> Option<u64> {
 /// Writes items with these sort keys in as few transactions as may be.
 async fn fill(database: &Port, partition: &str, sorts: &[String]) {
     for part in sorts.chunks(100) {
-        let writes: Vec<Write> =
-            part.iter().map(|sort| Write::create(Key::new(partition, sort.as_str()), json!({ "sort": sort }))).collect();
+        let writes: Vec<Write> = part
+            .iter()
+            .map(|sort| Write::create(Key::new(partition, sort.as_str()), json!({ "sort": sort })))
+            .collect();
         database.write(&writes).await.unwrap();
     }
 }
@@ -113,7 +116,8 @@ pub async fn an_item_is_read_as_it_was_written(database: Port, ns: &str) {
     let page = database.query(&Query::prefix(key.partition.clone(), "sort/", 10)).await.unwrap();
     assert_eq!((page.items, page.next), (vec![item], None));
 
-    for (index, value) in [json!(null), json!(false), json!(""), json!([]), json!(7)].into_iter().enumerate() {
+    for (index, value) in [json!(null), json!(false), json!(""), json!([]), json!(7)].into_iter().enumerate()
+    {
         let key = Key::new(ns, format!("{index}"));
         put(&database, &key, value.clone(), Condition::Absent).await.unwrap();
         let item = database.get(&key).await.unwrap().unwrap();
@@ -122,7 +126,8 @@ pub async fn an_item_is_read_as_it_was_written(database: Port, ns: &str) {
 }
 
 pub async fn numbers_keep_their_last_bit(database: Port, ns: &str) {
-    let floats = [0.1, 1.0 / 3.0, -1.5e-300, f64::MAX, f64::MIN_POSITIVE, 5e-324, 123_456_789.123_456_79, 1e23];
+    let floats =
+        [0.1, 1.0 / 3.0, -1.5e-300, f64::MAX, f64::MIN_POSITIVE, 5e-324, 123_456_789.123_456_79, 1e23];
     let value = json!({ "floats": floats, "integers": [i64::MIN, i64::MAX, 0, -1], "natural": u64::MAX });
     let key = Key::new(ns, "numbers");
     put(&database, &key, value.clone(), Condition::Absent).await.unwrap();
@@ -253,7 +258,9 @@ pub async fn two_writes_on_one_key_are_refused(database: Port, ns: &str) {
     let check = Write::Check { key: key.clone(), condition: Condition::Absent };
     let create = Write::create(key.clone(), json!(1));
     let other = Write::create(Key::new(ns, "b"), json!(1));
-    for writes in [[create.clone(), create.clone()], [check, create.clone()], [create, Write::remove(key.clone())]] {
+    for writes in
+        [[create.clone(), create.clone()], [check, create.clone()], [create, Write::remove(key.clone())]]
+    {
         refused(database.write(&[&[other.clone()][..], &writes].concat()).await, ErrorKind::Invalid);
     }
     assert_eq!(version(&database, &Key::new(ns, "b")).await, None);
@@ -295,8 +302,33 @@ pub async fn an_answered_write_is_seen(database: Port, ns: &str) {
 pub async fn sort_keys_are_ordered_by_bytes(database: Port, ns: &str) {
     // U+FFFF sorts below U+10000 in UTF-8, and above it in UTF-16.
     let mut sorts: Vec<String> = [
-        "a", "B", "b", "A", "é", "e", "z", "日本", "10", "9", "a b", "a/b", "a-b", "ab", "~", "\u{1}", "\u{7f}",
-        "\u{80}", "\u{ffff}", "\u{10000}", "😀", "a\u{0}", "a\u{0}\u{0}", "É", "ß", "ss", " ",
+        "a",
+        "B",
+        "b",
+        "A",
+        "é",
+        "e",
+        "z",
+        "日本",
+        "10",
+        "9",
+        "a b",
+        "a/b",
+        "a-b",
+        "ab",
+        "~",
+        "\u{1}",
+        "\u{7f}",
+        "\u{80}",
+        "\u{ffff}",
+        "\u{10000}",
+        "😀",
+        "a\u{0}",
+        "a\u{0}\u{0}",
+        "É",
+        "ß",
+        "ss",
+        " ",
     ]
     .map(String::from)
     .to_vec();
@@ -308,7 +340,9 @@ pub async fn sort_keys_are_ordered_by_bytes(database: Port, ns: &str) {
 }
 
 pub async fn partitions_are_apart(database: Port, ns: &str) {
-    for partition in [format!("{ns}/a"), format!("{ns}/a/"), format!("{ns}/A"), format!("{ns}/a2"), format!("{ns}/á")] {
+    for partition in
+        [format!("{ns}/a"), format!("{ns}/a/"), format!("{ns}/A"), format!("{ns}/a2"), format!("{ns}/á")]
+    {
         fill(&database, &partition, &["same".to_owned(), partition.clone()]).await;
         let mut expected = vec!["same".to_owned(), partition.clone()];
         expected.sort();
@@ -317,10 +351,12 @@ pub async fn partitions_are_apart(database: Port, ns: &str) {
 }
 
 pub async fn a_prefix_is_no_pattern(database: Port, ns: &str) {
-    let sorts = ["a%b", "a_b", "axb", "a%", "a", "a*b", "é1", "é2", "è", "\u{10ffff}", "\u{10ffff}x"].map(String::from);
+    let sorts = ["a%b", "a_b", "axb", "a%", "a", "a*b", "é1", "é2", "è", "\u{10ffff}", "\u{10ffff}x"]
+        .map(String::from);
     fill(&database, ns, &sorts).await;
     for prefix in ["", "a", "a%", "a_", "a*", "ax", "axbc", "é", "\u{10ffff}", "b"] {
-        let mut expected: Vec<String> = sorts.iter().filter(|sort| sort.starts_with(prefix)).cloned().collect();
+        let mut expected: Vec<String> =
+            sorts.iter().filter(|sort| sort.starts_with(prefix)).cloned().collect();
         expected.sort();
         assert_eq!(walk(&database, Query::prefix(ns, prefix, 3)).await, expected, "{prefix:?}");
     }
@@ -328,14 +364,24 @@ pub async fn a_prefix_is_no_pattern(database: Port, ns: &str) {
 
 /// 250 sort keys in order, 100 of them below `m/`.
 fn two_hundred_and_fifty() -> Vec<String> {
-    let below = |folder: &'static str, count: usize| (0..count).map(move |index| format!("{folder}/{index:04}"));
+    let below =
+        |folder: &'static str, count: usize| (0..count).map(move |index| format!("{folder}/{index:04}"));
     below("k", 80).chain(below("m", 100)).chain(below("z", 70)).collect()
 }
 
 pub async fn a_walk_has_bounds(database: Port, ns: &str) {
     let sorts = two_hundred_and_fifty();
     fill(&database, ns, &sorts).await;
-    let marks = [None, Some("m"), Some("m/0000"), Some("m/0050"), Some("m/00505"), Some("m/0099"), Some("n"), Some("zz")];
+    let marks = [
+        None,
+        Some("m"),
+        Some("m/0000"),
+        Some("m/0050"),
+        Some("m/00505"),
+        Some("m/0099"),
+        Some("n"),
+        Some("zz"),
+    ];
     for after in marks {
         for below in marks {
             for prefix in ["", "m/", "m/005"] {
@@ -350,8 +396,11 @@ pub async fn a_walk_has_bounds(database: Port, ns: &str) {
                         after.is_none_or(|after| if descending { sort < after } else { sort > after })
                             && below.is_none_or(|below| sort < below)
                     };
-                    let mut expected: Vec<String> =
-                        sorts.iter().filter(|sort| sort.starts_with(prefix) && passed(sort)).cloned().collect();
+                    let mut expected: Vec<String> = sorts
+                        .iter()
+                        .filter(|sort| sort.starts_with(prefix) && passed(sort))
+                        .cloned()
+                        .collect();
                     if descending {
                         expected.reverse();
                     }
@@ -422,7 +471,8 @@ pub async fn a_walk_passes_what_has_expired(database: Port, ns: &str) {
         })
         .collect();
     database.write(&writes).await.unwrap();
-    let mut expected: Vec<String> = (0..10).map(|index| format!("{index}0")).map(|sort| format!("{sort:0>3}")).collect();
+    let mut expected: Vec<String> =
+        (0..10).map(|index| format!("{index}0")).map(|sort| format!("{sort:0>3}")).collect();
     assert_eq!(walk(&database, Query::prefix(ns, "", 3)).await, expected);
     expected.reverse();
     assert_eq!(walk(&database, Query { descending: true, ..Query::prefix(ns, "", 3) }).await, expected);
@@ -490,7 +540,8 @@ pub async fn transfers_keep_the_sum(database: Port, ns: &str) {
     }
     let mut tasks = JoinSet::new();
     for task in 0..8 {
-        let (database, from, to) = (Arc::clone(&database), account(task % 4), account((task + 1 + task / 4) % 4));
+        let (database, from, to) =
+            (Arc::clone(&database), account(task % 4), account((task + 1 + task / 4) % 4));
         tasks.spawn(async move {
             for _ in 0..5 {
                 loop {

@@ -127,7 +127,9 @@ pub async fn a_refusal_may_be_tried_again_or_not(make: MakeWebhook, ns: &str) {
 pub async fn a_redirect_is_not_followed(make: MakeWebhook, ns: &str) {
     for code in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
         let (elsewhere, mut strayed) = endpoint(status("200 OK")).await;
-        let answer = format!("HTTP/1.1 {code}\r\nlocation: {elsewhere}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let answer = format!(
+            "HTTP/1.1 {code}\r\nlocation: {elsewhere}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
         let (url, mut requests) = endpoint(answer.into_bytes()).await;
         refused(make(&url).notify(&notice(ns)).await, ErrorKind::Invalid);
         requests.recv().await.unwrap();

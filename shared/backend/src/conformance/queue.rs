@@ -42,7 +42,7 @@ type Port = Arc<dyn Queue>;
 
 const QUEUE: QueueName = QueueName::Trial;
 /// Longer than any property takes.
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_mins(5);
 /// For what is there, or will be: the longest that a port takes.
 const PATIENT: Duration = Duration::from_secs(20);
 const NO_WAIT: Duration = Duration::ZERO;
@@ -149,7 +149,9 @@ pub async fn a_receipt_is_void_once_the_message_came_again(queue: Port, ns: &str
 
 pub async fn strange_receipts_name_nothing(queue: Port, ns: &str) {
     send(&queue, json!(ns)).await;
-    for receipt in ["", "x", "1.0", "1.1", "-1.-1", "'; DROP TABLE messages; --", "99999999999999999999.1", "é"] {
+    for receipt in
+        ["", "x", "1.0", "1.1", "-1.-1", "'; DROP TABLE messages; --", "99999999999999999999.1", "é"]
+    {
         queue.delete(QUEUE, receipt).await.unwrap();
         refused(queue.extend(QUEUE, receipt, LONG).await, ErrorKind::NotFound);
     }
@@ -228,7 +230,8 @@ pub async fn dead_letters_can_be_sent_again(queue: Port, ns: &str) {
 }
 
 pub async fn twenty_five_messages_come_once_each(queue: Port, ns: &str) {
-    let messages: Vec<Outgoing> = (0..25).map(|index| Outgoing::now(json!({ "of": ns, "index": index }))).collect();
+    let messages: Vec<Outgoing> =
+        (0..25).map(|index| Outgoing::now(json!({ "of": ns, "index": index }))).collect();
     queue.send(QUEUE, &messages).await.unwrap();
     queue.send(QUEUE, &[]).await.unwrap();
     assert_eq!(queue.depth(QUEUE).await.unwrap(), 25);
@@ -248,7 +251,8 @@ pub async fn twenty_five_messages_come_once_each(queue: Port, ns: &str) {
 }
 
 pub async fn no_two_receivers_hold_one_message(queue: Port, ns: &str) {
-    let messages: Vec<Outgoing> = (0..40).map(|index| Outgoing::now(json!({ "of": ns, "index": index }))).collect();
+    let messages: Vec<Outgoing> =
+        (0..40).map(|index| Outgoing::now(json!({ "of": ns, "index": index }))).collect();
     queue.send(QUEUE, &messages).await.unwrap();
     let mut receivers = JoinSet::new();
     for _ in 0..4 {
@@ -317,9 +321,12 @@ pub async fn arguments_have_bounds(queue: Port, ns: &str) {
     refused(queue.receive(QUEUE, 1, PATIENT + second, LONG).await, ErrorKind::Invalid);
     let text = |bytes: usize| json!("x".repeat(bytes - 2));
     let delayed = |delay| Outgoing { body: json!(ns), delay };
-    let minutes = Duration::from_secs(15 * 60);
+    let minutes = Duration::from_mins(15);
     // Nothing is sent of what is refused.
-    refused(queue.send(QUEUE, &[Outgoing::now(json!(ns)), delayed(minutes + second)]).await, ErrorKind::Invalid);
+    refused(
+        queue.send(QUEUE, &[Outgoing::now(json!(ns)), delayed(minutes + second)]).await,
+        ErrorKind::Invalid,
+    );
     let large = Outgoing::now(text((200 << 10) + 1));
     refused(queue.send(QUEUE, &[Outgoing::now(json!(ns)), large]).await, ErrorKind::TooLarge);
     assert_eq!(queue.depth(QUEUE).await.unwrap(), 0);

@@ -61,7 +61,8 @@ pub async fn a_sealed_value_opens(secrets: Port, ns: &str) {
 pub async fn a_value_is_bound_to_its_place(secrets: Port, ns: &str) {
     let ring = secrets[0].keys().await.unwrap();
     let sealed = ring.seal(&format!("{ns}/secret/a"), "value");
-    for place in [format!("{ns}/secret/b"), format!("{ns}/secret/"), format!("{ns}/secret/a "), String::new()] {
+    for place in [format!("{ns}/secret/b"), format!("{ns}/secret/"), format!("{ns}/secret/a "), String::new()]
+    {
         refused(ring.open(&place, &sealed), ErrorKind::Corrupt);
     }
 }
@@ -71,7 +72,9 @@ pub async fn what_is_not_sealed_does_not_open(secrets: Port, ns: &str) {
     let sealed = ring.seal(ns, "value");
     let stranger = KeyRing::parse(&KeyRing::generate()).unwrap().seal(ns, "value");
     let mut wrong: Vec<String> =
-        ["", "value", "ENC:v1:", "ENC:v1:value", "ENC:v2:", &stranger, &sealed["ENC:v1:".len()..]].map(String::from).to_vec();
+        ["", "value", "ENC:v1:", "ENC:v1:value", "ENC:v2:", &stranger, &sealed["ENC:v1:".len()..]]
+            .map(String::from)
+            .to_vec();
     wrong.push(sealed.replace("ENC:v1:", "ENC:v2:"));
     wrong.push(sealed[..sealed.len() - 4].to_owned());
     for position in ["ENC:v1:".len(), 40, sealed.len() - 10] {
