@@ -2,6 +2,37 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::{Metric, Task};
+
+/// What is asked for. Everything but the target may be left out.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// The column to predict.
+    pub target: String,
+    /// What to learn; chosen from the target when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+    /// What ranks the trials; chosen from the task when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
+    /// 2 to 20; when left out 5, or fewer where a class has fewer rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<u32>,
+    /// The share of rows to hold out as a test set: 0 to 0.5; 0.2 when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_fraction: Option<f64>,
+    /// The source of all randomness; 0 when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The estimators to try; all that suit the task and the number of rows when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimators: Option<Vec<String>>,
+    /// The most trials; the most promising are kept, and the baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_trials: Option<u32>,
+}
+
 /// What is wrong with a request to train, in words for the person who made it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{field}: {detail}")]

@@ -10,6 +10,8 @@
 //! | date-time | year, month, day, day of the week, hour (when it varies), days since the first |
 //! | text | length, number of words, and counts of hashed words |
 //!
+//! In a table so large that these columns would fill the memory there are fewer of them.
+//!
 //! Then, where the estimator asks for it, missing values are replaced by the training rows' median,
 //! with a column that says where, and measures (not the 0/1 columns) are brought to mean 0 and
 //! variance 1.
@@ -34,6 +36,13 @@ const ONE_HOT_LEVELS: usize = 30;
 /// the levels themselves, with noise.
 const ONE_HOT_LEVELS_OF_TREES: usize = 8;
 
+/// Cells of a training matrix that words and levels may fill (256 MB): with more rows and columns each
+/// gets fewer columns of its own.
+const CELLS: usize = 64 << 20;
+
+/// However large the table, so many columns of its own are always possible.
+const FEWEST_FLAGS: usize = 4;
+
 /// Fitted preprocessing: one entry a feature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preprocessor {
@@ -57,7 +66,7 @@ enum Encoder {
     Dates(Dates),
     OneHot(OneHot),
     Statistics(Statistics),
-    Text,
+    Text { buckets: u32 },
 }
 
 impl Preprocessor {
@@ -73,8 +82,9 @@ impl Preprocessor {
     ) -> (Preprocessor, Matrix) {
         let mut features = Vec::with_capacity(columns.len());
         let mut data = Vec::new();
+        let most = most_flags(columns, rows.len());
         for column in columns {
-            let encoder = Encoder::fit(column, rows, y, needs);
+            let encoder = Encoder::fit(column, rows, y, needs, most);
             let mut encoded = encoder.encode(&column.values, rows);
             if let Encoder::Statistics(statistics) = &encoder {
                 encoded.measures = statistics.out_of_fold(&column.values, rows, y, seed);
@@ -126,8 +136,8 @@ impl Preprocessor {
             let fits = match (&feature.encoder, kind) {
                 (Encoder::Number, Kind::Number | Kind::Integer)
                 | (Encoder::Boolean, Kind::Boolean)
-                | (Encoder::Dates(_), Kind::Datetime)
-                | (Encoder::Text, Kind::Text) => true,
+                | (Encoder::Dates(_), Kind::Datetime) => true,
+                (Encoder::Text { buckets }, Kind::Text) => (1..=text::BUCKETS as u32).contains(buckets),
                 (Encoder::OneHot(one_hot), Kind::Category) => one_hot.is_sound(),
                 (Encoder::Statistics(statistics), Kind::Category) => statistics.is_sound(),
                 _ => false,
@@ -187,18 +197,20 @@ struct Encoded {
 }
 
 impl Encoder {
-    fn fit(column: &Column, rows: &[u32], y: &Target, needs: Needs) -> Encoder {
+    fn fit(column: &Column, rows: &[u32], y: &Target, needs: Needs, most_flags: usize) -> Encoder {
         match &column.values {
             Values::Number(_) => Encoder::Number,
             Values::Boolean(_) => Encoder::Boolean,
             Values::Time(times) => Encoder::Dates(Dates::fit(times, rows)),
-            Values::Strings { .. } if column.kind == Kind::Text => Encoder::Text,
+            Values::Strings { .. } if column.kind == Kind::Text => {
+                Encoder::Text { buckets: text::BUCKETS.min(most_flags) as u32 }
+            }
             Values::Strings { codes, levels } => {
                 let limit = match needs.categories {
                     Encoding::OneHot => ONE_HOT_LEVELS,
                     Encoding::Target => ONE_HOT_LEVELS_OF_TREES,
                 };
-                let one_hot = OneHot::fit(codes, levels, rows, limit);
+                let one_hot = OneHot::fit(codes, levels, rows, limit.min(most_flags));
                 one_hot.map_or_else(
                     || Encoder::Statistics(Statistics::fit(codes, levels, rows, y)),
                     Encoder::OneHot,
@@ -214,7 +226,7 @@ impl Encoder {
             Encoder::Dates(dates) => dates.width(),
             Encoder::OneHot(_) => 0,
             Encoder::Statistics(statistics) => statistics.width(),
-            Encoder::Text => text::MEASURES,
+            Encoder::Text { .. } => text::MEASURES,
         }
     }
 
@@ -222,7 +234,7 @@ impl Encoder {
     fn flags(&self) -> usize {
         match self {
             Encoder::OneHot(one_hot) => one_hot.width(),
-            Encoder::Text => text::BUCKETS,
+            Encoder::Text { buckets } => *buckets as usize,
             _ => 0,
         }
     }
@@ -246,13 +258,20 @@ impl Encoder {
             (Encoder::Statistics(statistics), Values::Strings { codes, levels }) => {
                 encoded.measures = statistics.encode(codes, levels, rows);
             }
-            (Encoder::Text, Values::Strings { codes, levels }) => {
-                (encoded.measures, encoded.flags) = text::encode(codes, levels, rows);
+            (Encoder::Text { buckets }, Values::Strings { codes, levels }) => {
+                (encoded.measures, encoded.flags) = text::encode(codes, levels, rows, *buckets as usize);
             }
             (encoder, _) => panic!("a column's values are not of the type that {encoder:?} was fitted on"),
         }
         encoded
     }
+}
+
+/// How many columns of 0 and 1 a column of text or categories may become.
+fn most_flags(columns: &[&Column], rows: usize) -> usize {
+    let wordy = columns.iter().filter(|column| matches!(column.values, Values::Strings { .. })).count();
+    let a_row = CELLS / rows.max(1);
+    (a_row.saturating_sub(columns.len() - wordy) / wordy.max(1)).clamp(FEWEST_FLAGS, text::BUCKETS)
 }
 
 #[cfg(test)]

@@ -144,6 +144,19 @@ fn a_fold_without_values_is_no_trouble() {
 }
 
 #[test]
+fn large_tables_get_fewer_columns() {
+    let text = column(Kind::Text, category(&["some words"]).values);
+    let number = column(Kind::Number, Values::Number(vec![1.0]));
+    let columns: Vec<&Column> =
+        std::iter::repeat_n(&text, 5).chain(std::iter::repeat_n(&number, 55)).collect();
+    assert_eq!(most_flags(&columns, 1000), 64);
+    assert_eq!(most_flags(&columns, 350_000), 27);
+    assert_eq!(most_flags(&vec![&text; 60], 1_000_000), 4);
+    let (fitted, matrix) = Preprocessor::fit(&[&text], &[0], &Target::Numbers(vec![0.0]), TREES, 0);
+    assert_eq!((fitted.width(), matrix.cols()), (66, 66));
+}
+
+#[test]
 fn another_kind_is_refused_when_loading() {
     let training = category(&["b", "a"]);
     let (fitted, _) = Preprocessor::fit(&[&training], &[0, 1], &Target::Numbers(vec![0.0; 2]), LINEAR, 0);
