@@ -1,0 +1,49 @@
+//! The API's description is the program's, and is committed.
+
+use crate::client::Platform;
+use serde_json::Value;
+
+#[test]
+fn the_committed_description_is_the_programs() {
+    let platform = Platform::new();
+    let api = platform.client().with_key(None).get("/openapi.json").json(200);
+    let text = serde_json::to_string_pretty(&api).unwrap() + "\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == text, "docs/openapi.json is stale: UPDATE_OPENAPI=1 cargo test -p fettle --test api contract");
+}
+
+#[test]
+fn every_reference_in_the_description_leads_somewhere() {
+    let platform = Platform::new();
+    let api = platform.client().get("/openapi.json").json(200);
+    let mut found = 0;
+    let mut look = vec![&api];
+    while let Some(value) = look.pop() {
+        match value {
+            Value::Object(fields) => {
+                if let Some(Value::String(reference)) = fields.get("$ref") {
+                    let pointer = reference.strip_prefix('#').unwrap();
+                    assert!(api.pointer(pointer).is_some(), "{reference}");
+                    found += 1;
+                }
+                look.extend(fields.values());
+            }
+            Value::Array(items) => look.extend(items),
+            _ => {}
+        }
+    }
+    assert!(found > 20, "{found}");
+}
+
+#[test]
+fn anybody_may_ask_whether_it_is_up() {
+    let platform = Platform::new();
+    let anybody = platform.client().with_key(None);
+    assert_eq!(anybody.get("/v1/health").json(200)["status"], "ok");
+    assert_eq!(anybody.get("/v1/version").json(200)["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(anybody.get("/v1/health").header("x-content-type-options"), "nosniff");
+}

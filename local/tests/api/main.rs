@@ -1,0 +1,13 @@
+//! The HTTP API, as a client meets it: requests to a real `fettle up`.
+
+mod bad_files;
+mod bad_rows;
+mod bad_runs;
+mod client;
+mod contract;
+mod datasets;
+mod golden_path;
+mod idempotency;
+mod kill;
+mod permissions;
+mod revisions;
