@@ -2,6 +2,7 @@
 
 mod layout;
 mod presign;
+mod root;
 
 pub use presign::Grant;
 
@@ -9,35 +10,25 @@ use async_trait::async_trait;
 use fettle_backend::clock::Clock;
 use fettle_backend::ports::{ByteStream, Error, ErrorKind, Object, ObjectPage, Presigned, Result, Storage};
 use jiff::{SignedDuration, Timestamp};
-use layout::{Listing, UNFINISHED, check_key};
+use layout::{Listing, check_key};
 use presign::Signer;
+use root::{Existing, Root};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, SeekFrom, Write};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 const MAX_LIMIT: usize = 1_000;
-/// Of moving a file into a folder that others remove; each takes a delete at just the wrong moment.
-const MAX_TRIES: u32 = 100;
 
 /// Objects as files under one root, written beside their place and moved there whole.
 ///
 /// The root has to lie on one local file system, and belongs to one process at a time.
 pub struct FileStorage {
-    root: Arc<Path>,
+    root: Arc<Root>,
     signer: Signer,
     clock: Arc<dyn Clock>,
-}
-
-/// What to do when the object is there already.
-#[derive(Clone, Copy)]
-enum Existing {
-    Replace,
-    Keep,
 }
 
 impl FileStorage {
@@ -51,13 +42,9 @@ impl FileStorage {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let root: PathBuf = root.into();
-        let unfinished = root.join(UNFINISHED);
-        let opening = |error| unavailable(format!("opening the storage {}", root.display()), error);
-        if unfinished.exists() {
-            std::fs::remove_dir_all(&unfinished).map_err(opening)?;
-        }
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&unfinished).map_err(opening)?;
-        Ok(Self { root: root.into(), signer: Signer::new(public_url, signing_key), clock })
+        let opening = format!("opening the storage {}", root.display());
+        let root = Root::open(root).map_err(|error| unavailable(opening, error))?;
+        Ok(Self { root: Arc::new(root), signer: Signer::new(public_url, signing_key), clock })
     }
 
     /// What a presigned request may do, given its query as percent-decoded pairs; none unless it was
@@ -76,10 +63,9 @@ impl FileStorage {
         check_key(key)?;
         let (root, owned, bytes) = (Arc::clone(&self.root), key.to_owned(), bytes.to_vec());
         let moved = blocking(format!("writing {key}"), unavailable, move || {
-            let mut file = NamedTempFile::new_in(root.join(UNFINISHED))?;
+            let mut file = root.begin()?;
             file.write_all(&bytes)?;
-            file.as_file().sync_all()?;
-            put_in_place(file, &root, &owned, existing)
+            root.finish(file, &owned, existing)
         });
         if moved.await? {
             Ok(())
@@ -90,7 +76,7 @@ impl FileStorage {
 
     async fn open_file(&self, key: &str) -> Result<tokio::fs::File> {
         check_key(key)?;
-        let path = layout::file(&self.root, key);
+        let path = self.root.file(key);
         tokio::fs::File::open(path)
             .await
             .map_err(|error| missing_or_unavailable(format!("opening {key}"), error))
@@ -111,8 +97,7 @@ impl Storage for FileStorage {
         check_key(key)?;
         let writing = || format!("writing {key}");
         let root = Arc::clone(&self.root);
-        let unfinished =
-            blocking(writing(), unavailable, move || NamedTempFile::new_in(root.join(UNFINISHED))).await?;
+        let unfinished = blocking(writing(), unavailable, move || root.begin()).await?;
         let (file, path) = unfinished.into_parts();
         let mut file = tokio::fs::File::from_std(file);
         let mut stream = stream.take(max_bytes.saturating_add(1));
@@ -124,17 +109,13 @@ impl Storage for FileStorage {
         file.flush().await.map_err(|error| unavailable(writing(), error))?;
         let unfinished = NamedTempFile::from_parts(file.into_std().await, path);
         let (root, owned) = (Arc::clone(&self.root), key.to_owned());
-        blocking(writing(), unavailable, move || {
-            unfinished.as_file().sync_all()?;
-            put_in_place(unfinished, &root, &owned, Existing::Replace)
-        })
-        .await?;
+        blocking(writing(), unavailable, move || root.finish(unfinished, &owned, Existing::Replace)).await?;
         Ok(Object { key: key.to_owned(), bytes })
     }
 
     async fn get(&self, key: &str) -> Result<Vec<u8>> {
         check_key(key)?;
-        let path = layout::file(&self.root, key);
+        let path = self.root.file(key);
         blocking(format!("reading {key}"), missing_or_unavailable, move || std::fs::read(path)).await
     }
 
@@ -155,13 +136,8 @@ impl Storage for FileStorage {
 
     async fn delete(&self, key: &str) -> Result<()> {
         check_key(key)?;
-        let (root, path) = (Arc::clone(&self.root), layout::file(&self.root, key));
-        blocking(format!("deleting {key}"), unavailable, move || match std::fs::remove_file(&path) {
-            Ok(()) => remove_empty_folders(&root, &path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        })
-        .await
+        let (root, owned) = (Arc::clone(&self.root), key.to_owned());
+        blocking(format!("deleting {key}"), unavailable, move || root.remove(&owned)).await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<ObjectPage> {
@@ -170,7 +146,10 @@ impl Storage for FileStorage {
         }
         let (root, prefix, after) = (Arc::clone(&self.root), prefix.to_owned(), after.map(str::to_owned));
         let mut objects = blocking(format!("listing {prefix}"), unavailable, move || {
-            layout::list(&root, &Listing { prefix: &prefix, after: after.as_deref(), enough: limit + 1 })
+            layout::list(
+                root.path(),
+                &Listing { prefix: &prefix, after: after.as_deref(), enough: limit + 1 },
+            )
         })
         .await?;
         let more = objects.len() > limit;
@@ -187,51 +166,6 @@ impl Storage for FileStorage {
     async fn presign_download(&self, key: &str, file_name: &str, valid: SignedDuration) -> Result<Presigned> {
         let grant = Grant { max_bytes: None, file_name: Some(file_name.to_owned()) };
         self.signer.presign("GET", key, &grant, valid, self.clock.now())
-    }
-}
-
-/// Moves a finished file to its place and makes the move durable; `false` when there is one that is
-/// to be kept.
-fn put_in_place(mut file: NamedTempFile, root: &Path, key: &str, existing: Existing) -> io::Result<bool> {
-    let path = layout::file(root, key);
-    let directory = path.parent().unwrap_or(root);
-    let mut tries = 0;
-    loop {
-        // A delete may remove the folder as an empty one before the file is in it.
-        tries += 1;
-        let removed = |error: &io::Error| error.kind() == io::ErrorKind::NotFound && tries < MAX_TRIES;
-        match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory) {
-            Err(error) if removed(&error) => continue,
-            made => made?,
-        }
-        let moved = match existing {
-            Existing::Replace => file.persist(&path),
-            Existing::Keep => file.persist_noclobber(&path),
-        };
-        match moved {
-            Ok(_) => break,
-            Err(refused) if removed(&refused.error) => file = refused.file,
-            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            Err(refused) => return Err(refused.error),
-        }
-    }
-    // Also the folders above: one of them may be new, and its maker not so far yet.
-    directory.ancestors().take_while(|folder| folder.starts_with(root)).try_for_each(sync)?;
-    Ok(true)
-}
-
-/// Removes the folders that a delete left empty, and makes the delete durable.
-fn remove_empty_folders(root: &Path, path: &Path) -> io::Result<()> {
-    let mut folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
-    let kept = folders.find(|folder| *folder == root || std::fs::remove_dir(folder).is_err());
-    kept.map_or(Ok(()), sync)
-}
-
-/// Makes the names in a directory durable; one that a delete has removed by now needs it no more.
-fn sync(directory: &Path) -> io::Result<()> {
-    match File::open(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        opened => opened?.sync_all(),
     }
 }
 
