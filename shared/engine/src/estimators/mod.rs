@@ -1,25 +1,40 @@
 //! Estimators: each in a file of its own, and one line in [`ALL`].
 
+mod decision_tree;
 mod dummy;
+mod extra_trees;
+mod gradient_boosting;
 mod knn;
 mod lbfgs;
 mod linear;
 mod logistic;
 mod naive_bayes;
 mod params;
+mod random_forest;
 mod ridge;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::gradient_boosting::Boosted;
 pub use self::params::{Domain, Parameter, Params};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
+use crate::trees::Forest;
 
 /// Every estimator. A new one is a file in this folder, a line here, and a variant of [`Fitted`]
 /// when its fitted form is new.
-pub static ALL: &[&dyn Estimator] =
-    &[&dummy::Dummy, &naive_bayes::NaiveBayes, &ridge::Ridge, &logistic::Logistic, &knn::Knn];
+pub static ALL: &[&dyn Estimator] = &[
+    &dummy::Dummy,
+    &naive_bayes::NaiveBayes,
+    &ridge::Ridge,
+    &logistic::Logistic,
+    &knn::Knn,
+    &decision_tree::DecisionTree,
+    &random_forest::RandomForest,
+    &extra_trees::ExtraTrees,
+    &gradient_boosting::GradientBoosting,
+];
 
 /// The estimator of that name.
 pub fn find(name: &str) -> Option<&'static dyn Estimator> {
@@ -115,6 +130,23 @@ impl Target {
         self.len() == 0
     }
 
+    /// The truth of these rows, in this order.
+    ///
+    /// # Panics
+    /// When a row is out of bounds.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Target {
+        match self {
+            Target::Classes { codes, count } => Target::Classes {
+                codes: rows.iter().map(|&row| codes[row as usize]).collect(),
+                count: *count,
+            },
+            Target::Numbers(values) => {
+                Target::Numbers(rows.iter().map(|&row| values[row as usize]).collect())
+            }
+        }
+    }
+
     /// The width of a prediction: a probability for each class, or one number.
     pub fn outputs(&self) -> usize {
         match self {
@@ -172,6 +204,12 @@ pub enum Fitted {
     Knn(knn::FittedKnn),
     /// [`naive_bayes`].
     NaiveBayes(naive_bayes::FittedNaiveBayes),
+    /// [`decision_tree`]: a forest of one.
+    Tree(Forest),
+    /// [`random_forest`] and [`extra_trees`].
+    Forest(Forest),
+    /// [`gradient_boosting`].
+    Boosted(Boosted),
 }
 
 impl Fitted {
@@ -186,6 +224,8 @@ impl Fitted {
             Fitted::Linear(fitted) => fitted.predict(x),
             Fitted::Knn(fitted) => fitted.predict(x),
             Fitted::NaiveBayes(fitted) => fitted.predict(x),
+            Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.predict(x),
+            Fitted::Boosted(fitted) => fitted.predict(x),
         }
     }
 
@@ -200,6 +240,8 @@ impl Fitted {
             Fitted::Linear(fitted) => fitted.check(cols, outputs),
             Fitted::Knn(fitted) => fitted.check(cols, outputs),
             Fitted::NaiveBayes(fitted) => fitted.check(cols, outputs),
+            Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.check(cols, outputs),
+            Fitted::Boosted(fitted) => fitted.check(cols, outputs),
         }
     }
 
@@ -210,6 +252,8 @@ impl Fitted {
             Fitted::Linear(fitted) => fitted.size_bytes(),
             Fitted::Knn(fitted) => fitted.size_bytes(),
             Fitted::NaiveBayes(fitted) => fitted.size_bytes(),
+            Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.size_bytes(),
+            Fitted::Boosted(fitted) => fitted.size_bytes(),
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::matrix::Matrix;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forest {
     outcome: Outcome,
+    /// The number of features that it was grown on.
+    features: u32,
     /// Where each tree begins in `nodes`, ascending.
     roots: Vec<u32>,
     nodes: Vec<Node>,
@@ -34,6 +36,17 @@ pub(crate) enum Outcome {
     Binary,
     /// A distribution over this many classes, more than two.
     Classes(u32),
+}
+
+impl Outcome {
+    /// The width of a prediction.
+    pub(crate) fn outputs(self) -> usize {
+        match self {
+            Outcome::Number { .. } => 1,
+            Outcome::Binary => 2,
+            Outcome::Classes(count) => count as usize,
+        }
+    }
 }
 
 /// A question, or an answer when `child` is 0.
@@ -70,8 +83,7 @@ impl Node {
         // Selected, not branched on: rows walk side by side, some already in their leaves.
         let feature = if self.child == 0 { 0 } else { self.split / 2 };
         let x = row[feature as usize];
-        // NaN compares false either way.
-        let right = if self.split % 2 == 1 { x > self.value } else { !(x <= self.value) };
+        let right = x > self.value || x.is_nan() && self.split.is_multiple_of(2);
         if self.child == 0 { 0 } else { (self.child + u32::from(right)) as usize }
     }
 }
@@ -84,7 +96,7 @@ const BLOCK: usize = 1 << 14;
 const LANES: usize = 8;
 
 impl Forest {
-    pub(crate) fn new(outcome: Outcome) -> Forest {
+    pub(crate) fn new(outcome: Outcome, features: usize) -> Forest {
         let shares = match outcome {
             Outcome::Number { .. } | Outcome::Binary => Vec::new(),
             Outcome::Classes(count) => {
@@ -92,7 +104,7 @@ impl Forest {
                 (0..count * count).map(|at| f32::from(u8::from(at % (count + 1) == 0))).collect()
             }
         };
-        Forest { outcome, roots: Vec::new(), nodes: Vec::new(), shares }
+        Forest { outcome, features: features as u32, roots: Vec::new(), nodes: Vec::new(), shares }
     }
 
     /// The nodes and distributions to which the next tree's are appended.
@@ -115,7 +127,7 @@ impl Forest {
     ///
     /// O(rows · trees · depth).
     pub fn predict(&self, x: &Matrix) -> Vec<f64> {
-        let (rows, cols, outputs) = (x.rows(), x.cols(), self.outputs());
+        let (rows, cols, outputs) = (x.rows(), x.cols(), self.outcome.outputs());
         let mut out = vec![0.0; rows * outputs];
         let step = (BLOCK / cols.max(1)).clamp(LANES, rows.max(LANES));
         let mut block = vec![0.0; step * cols];
@@ -134,7 +146,7 @@ impl Forest {
 
     /// Adds every tree's answer for each row of `block` to that row's outputs, in the trees' order.
     fn add_trees(&self, block: &[f32], cols: usize, out: &mut [f64]) {
-        let outputs = self.outputs();
+        let outputs = self.outcome.outputs();
         let row = |at: usize| &block[at * cols..(at + 1) * cols];
         let abreast = out.len() / outputs / LANES * LANES;
         let (many, few) = out.split_at_mut(abreast * outputs);
@@ -195,17 +207,10 @@ impl Forest {
             }
             Outcome::Classes(_) => {
                 let total: f64 = row.iter().sum();
-                row.iter_mut().for_each(|share| *share /= total);
+                for share in row {
+                    *share /= total;
+                }
             }
-        }
-    }
-
-    /// The width of a prediction.
-    fn outputs(&self) -> usize {
-        match self.outcome {
-            Outcome::Number { .. } => 1,
-            Outcome::Binary => 2,
-            Outcome::Classes(count) => count as usize,
         }
     }
 
@@ -216,8 +221,11 @@ impl Forest {
     /// What is wrong, in words.
     pub fn check(&self, cols: usize, outputs: usize) -> Result<(), String> {
         let wrong = |what: &str| Err(format!("the forest has {what}"));
-        if self.outputs() != outputs {
+        if self.outcome.outputs() != outputs {
             return wrong("another number of outputs");
+        }
+        if self.features as usize != cols {
+            return wrong("another number of features");
         }
         let unit = |value: f32| (0.0..=1.0).contains(&value);
         match self.outcome {

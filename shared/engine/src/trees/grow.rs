@@ -96,8 +96,7 @@ impl<'a, C: Criterion> Grower<'a, C> {
                 continue;
             };
             let middle = from + self.part(samples, cut);
-            let threshold =
-                self.columns[cut.feature as usize].edges.get(usize::from(cut.code)).copied();
+            let threshold = self.columns[cut.feature as usize].edges.get(usize::from(cut.code)).copied();
             let left = nodes.len();
             nodes[node] = Node::question(
                 cut.feature,
@@ -181,9 +180,9 @@ impl<'a, C: Criterion> Grower<'a, C> {
         };
         // Three bins are enough: left, right and missing.
         if missing {
-            for at in 0..samples.len() {
-                let code = self.codes[at];
-                self.fill(if code == MISSING { MISSING } else { u8::from(code > drawn) }, &samples[at]);
+            for sample in samples {
+                let code = column[sample.row as usize];
+                self.fill(if code == MISSING { MISSING } else { u8::from(code > drawn) }, sample);
             }
         } else {
             // What the left one does not have is on the right.

@@ -4,6 +4,7 @@ pub mod bins;
 mod criterion;
 mod forest;
 mod grow;
+mod plan;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -11,51 +12,13 @@ use rand_chacha::ChaCha8Rng;
 pub use self::bins::Bins;
 use self::criterion::{Criterion, Gini, Sample, Variance};
 pub use self::forest::Forest;
-use self::forest::Outcome;
+pub(crate) use self::forest::Outcome;
 use self::grow::{Grower, Growth, below};
+pub(crate) use self::plan::{MAX_DEPTH, MIN_LEAF, Plan, SPLIT_FEATURES, TREES};
 use crate::estimators::{Fit, FitError, Target};
 
 /// More nodes (3 GB) than any machine that is to serve a model should be asked to hold.
 const MOST_NODES: usize = 1 << 28;
-
-/// How a forest is grown.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Plan {
-    /// The number of trees.
-    pub(crate) trees: usize,
-    /// Whether each tree sees rows drawn with replacement, or all of them.
-    pub(crate) bootstrap: bool,
-    /// How many features a node looks at, of those that there are.
-    pub(crate) features: Share,
-    /// The fewest rows in a leaf.
-    pub(crate) min_leaf: usize,
-    /// The most questions on the way to a leaf.
-    pub(crate) max_depth: usize,
-    /// Whether cuts are drawn at random instead of searched for.
-    pub(crate) random_cuts: bool,
-}
-
-/// A share of the features.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
-    /// The square root of their number.
-    Root,
-    /// A third.
-    Third,
-    /// All of them.
-    All,
-}
-
-impl Share {
-    fn of(self, features: usize) -> usize {
-        let share = match self {
-            Share::Root => (features as f64).sqrt().round() as usize,
-            Share::Third => features.div_ceil(3),
-            Share::All => features,
-        };
-        share.max(1)
-    }
-}
 
 /// Grows a forest, on one thread; tree `i` depends on the seed and `i` alone.
 ///
@@ -110,7 +73,7 @@ fn grow_trees<C: Criterion>(
         random_cuts: plan.random_cuts,
     };
     let mut grower = Grower::new(fit.x.bins(), criterion, growth);
-    let mut forest = Forest::new(outcome);
+    let mut forest = Forest::new(outcome, fit.x.cols());
     let mut draws = Vec::new();
     let mut samples = Vec::new();
     for tree in 0..plan.trees {
@@ -140,8 +103,11 @@ fn grow_trees<C: Criterion>(
     Ok(forest)
 }
 
-/// The weighted mean and standard deviation.
-fn moments(values: &[f64], weights: Option<&[f32]>) -> Result<(f64, f64), FitError> {
+/// The weighted mean and standard deviation of a target: trees learn it centred and scaled.
+///
+/// # Errors
+/// [`FitError::NotFinite`] when they overflow.
+pub(crate) fn moments(values: &[f64], weights: Option<&[f32]>) -> Result<(f64, f64), FitError> {
     let mean_of = |value: &dyn Fn(f64) -> f64| {
         let (mut sum, mut total) = (0.0, 0.0);
         for (row, &y) in values.iter().enumerate() {

@@ -1,0 +1,253 @@
+//! Gradient boosting: each tree corrects what the trees before it leave (Friedman, *Greedy function
+//! approximation*, 2001; Chen & Guestrin, *A scalable tree boosting system*, 2016). The trees are those
+//! of the crate `hessboost`, which nothing outside this module knows.
+
+mod boosted;
+
+use std::num::NonZeroUsize;
+
+use hessboost::config::{GrowPolicy, TrainingParams, TreeMethod};
+use hessboost::data::{DMatrix, ViewCuts};
+use hessboost::metric::EvalMetric;
+use hessboost::objective::{Multiclass, Objective, RegLoss};
+use hessboost::training::{Trainer, train};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+pub use self::boosted::Boosted;
+use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Target};
+use crate::metrics::Task;
+use crate::trees::{Outcome, moments};
+
+/// With fewer rows a hold-out says nothing about when to stop, and few trees must do.
+const FEWEST_TO_HOLD_OUT: usize = 50;
+/// The trees of a fit on so few rows.
+const TREES_OF_FEW: usize = 50;
+/// One row in so many is held out…
+const HOLD_OUT: usize = 7;
+/// … but no more than this.
+const MOST_HELD_OUT: usize = 10_000;
+/// With more rows, what is held out to find the number of trees is not missed, and they are not
+/// grown again on all rows.
+const MOST_TO_REFIT: usize = 50_000;
+
+/// Trees whose number is found on a hold-out.
+#[derive(Debug)]
+pub(super) struct GradientBoosting;
+
+impl Estimator for GradientBoosting {
+    fn name(&self) -> &'static str {
+        "gradient_boosting"
+    }
+
+    fn label(&self) -> &'static str {
+        "Gradient boosting"
+    }
+
+    fn tasks(&self) -> &'static [Task] {
+        &[Task::Binary, Task::Multiclass, Task::Regression]
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { categories: Encoding::Target, scaled: false, missing: true }
+    }
+
+    fn parameters(&self) -> &'static [Parameter] {
+        PARAMETERS
+    }
+
+    fn cost(&self) -> u8 {
+        40
+    }
+
+    fn promise(&self) -> u8 {
+        90
+    }
+
+    fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {
+        // The crate would use every core: a pool of one thread keeps a trial to its own.
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .map_err(|error| FitError::Failed(format!("no thread to train on: {error}")))?;
+        pool.install(|| boost(fit)).map(Fitted::Boosted)
+    }
+}
+
+/// The defaults were chosen on 26 data sets of 90 to 330,000 rows: sampling rows and columns, and
+/// trees that deepen with the data, are what keeps small data from being learned by heart.
+const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "trees",
+        domain: Domain::Integer { min: 1, max: 5000, default: 400 },
+        doc: "The most trees (for each class, when there are more than two)",
+    },
+    Parameter {
+        name: "learning_rate",
+        domain: Domain::Number { min: 0.001, max: 1.0, default: 0.07 },
+        doc: "How much of what is left each tree corrects",
+    },
+    Parameter {
+        name: "early_stopping",
+        domain: Domain::Integer { min: 0, max: 1000, default: 25 },
+        doc: "Stop when so many trees in a row do not improve predictions of held-out rows; 0 grows all",
+    },
+    Parameter {
+        name: "growth",
+        domain: Domain::Choice { of: &["depth", "leaf"], default: "depth" },
+        doc: "Grow trees level by level, or always at the leaf that gains most",
+    },
+    Parameter {
+        name: "max_depth",
+        domain: Domain::AutoInteger { min: 1, max: 16 },
+        doc: "The most questions on the way to a leaf; null: 3 to 8, more with more rows, or no limit when \
+              growing by leaf",
+    },
+    Parameter {
+        name: "max_leaves",
+        domain: Domain::AutoInteger { min: 2, max: 4096 },
+        doc: "The most leaves of a tree grown by leaf; null: 31",
+    },
+    Parameter {
+        name: "subsample",
+        domain: Domain::Number { min: 0.1, max: 1.0, default: 0.8 },
+        doc: "The share of rows that each tree sees",
+    },
+    Parameter {
+        name: "colsample",
+        domain: Domain::Number { min: 0.1, max: 1.0, default: 0.8 },
+        doc: "The share of features that each tree sees",
+    },
+    Parameter {
+        name: "min_child_weight",
+        domain: Domain::Number { min: 0.0, max: 1e6, default: 2.0 },
+        doc: "The least certainty (sum of second derivatives; rows, for numbers) in a leaf",
+    },
+    Parameter {
+        name: "lambda",
+        domain: Domain::Number { min: 0.0, max: 1e6, default: 1.0 },
+        doc: "How strongly leaves are drawn towards zero",
+    },
+];
+
+fn boost(fit: &Fit) -> Result<Boosted, FitError> {
+    if fit.x.cols() == 0 {
+        return Err(FitError::Unsuitable("there are no features".into()));
+    }
+    if fit.weights.is_some_and(|weights| weights.iter().all(|&weight| weight <= 0.0)) {
+        return Err(FitError::Unsuitable("no row has a weight".into()));
+    }
+    let (outcome, labels) = labels(fit)?;
+    let params = params(fit, outcome)?;
+    let data = data(fit, &labels)?;
+
+    let rows = fit.x.rows();
+    let most = fit.params.integer("trees") as usize;
+    let patience = NonZeroUsize::new(fit.params.integer("early_stopping") as usize);
+    let model = match patience {
+        None => train(&params, &data, most)?,
+        Some(_) if rows < FEWEST_TO_HOLD_OUT => train(&params, &data, most.min(TREES_OF_FEW))?,
+        Some(patience) => {
+            let (seen, held_out) = hold_out(&labels, fit.seed);
+            // Cuts depend on the features alone: all trees may share those of the whole.
+            let seen = data.select_rows_with_cuts(&seen, ViewCuts::Source)?;
+            let held_out = data.select_rows_with_cuts(&held_out, ViewCuts::Source)?;
+            let found = Trainer::new(&params, &seen, most)
+                .eval(&held_out, "held out")
+                .early_stopping_rounds(patience)
+                .train()?
+                .model;
+            let best = found.best_iteration().map_or(most, |last| last + 1);
+            if rows <= MOST_TO_REFIT { train(&params, &data, best)? } else { found.slice(..best, 1)? }
+        }
+    };
+    Boosted::new(outcome, model)
+}
+
+/// What is predicted, and the labels that the trees are grown on.
+fn labels(fit: &Fit) -> Result<(Outcome, Vec<f32>), FitError> {
+    match fit.y {
+        Target::Numbers(values) => {
+            let (offset, scale) = moments(values, fit.weights)?;
+            let unit = if scale > 0.0 { scale } else { 1.0 };
+            let labels = values.iter().map(|value| ((value - offset) / unit) as f32).collect();
+            Ok((Outcome::Number { offset, scale }, labels))
+        }
+        Target::Classes { count: 0 | 1, .. } => {
+            Err(FitError::Unsuitable("there is only one class to learn".into()))
+        }
+        Target::Classes { codes, count } => {
+            let outcome = if *count == 2 { Outcome::Binary } else { Outcome::Classes(*count as u32) };
+            Ok((outcome, codes.iter().map(|&code| code as f32).collect()))
+        }
+    }
+}
+
+fn params(fit: &Fit, outcome: Outcome) -> Result<TrainingParams, FitError> {
+    let mut params = TrainingParams::builder()
+        .seed(fit.seed)
+        .tree_method(TreeMethod::Hist)
+        .eta(fit.params.number("learning_rate"))
+        .subsample(fit.params.number("subsample"))
+        .colsample_bytree(fit.params.number("colsample"))
+        .min_child_weight(fit.params.number("min_child_weight"))
+        .lambda(fit.params.number("lambda"));
+    let max_depth = fit.params.auto_integer("max_depth").map(|depth| depth as usize);
+    params = if fit.params.choice("growth") == "leaf" {
+        let params = params
+            .grow_policy(GrowPolicy::LossGuide)
+            .max_leaves(fit.params.auto_integer("max_leaves").unwrap_or(31) as usize);
+        if let Some(depth) = max_depth { params.max_depth(depth) } else { params.unlimited_depth() }
+    } else {
+        // A tree as deep as half the rows' logarithm has leaves of √rows rows.
+        params.max_depth(max_depth.unwrap_or((fit.x.rows().ilog2() / 2).clamp(3, 8) as usize))
+    };
+    params = match outcome {
+        Outcome::Number { .. } => params.objective(Objective::SquaredError(RegLoss::default())),
+        Outcome::Binary => {
+            params.objective(Objective::BinaryLogistic(RegLoss::default())).eval_metric(EvalMetric::LogLoss)
+        }
+        Outcome::Classes(count) => params
+            .objective(Objective::Softprob(Multiclass::new(count as usize)?))
+            .eval_metric(EvalMetric::MLogLoss),
+    };
+    Ok(params.build()?)
+}
+
+fn data(fit: &Fit, labels: &[f32]) -> Result<DMatrix, FitError> {
+    let (rows, cols) = (fit.x.rows(), fit.x.cols());
+    let mut values = vec![0.0; rows * cols];
+    for (row, values) in values.chunks_exact_mut(cols).enumerate() {
+        fit.x.copy_row(row, values);
+    }
+    let data = DMatrix::from_dense_vec(values, rows, cols)?.with_labels(labels)?;
+    Ok(match fit.weights {
+        Some(weights) => data.with_weights(weights)?,
+        None => data,
+    })
+}
+
+/// The rows to train on and those to stop by: every so many-th by label, so that both have the same
+/// share of each class and of each range of numbers.
+fn hold_out(labels: &[f32], seed: u64) -> (Vec<usize>, Vec<usize>) {
+    let every = HOLD_OUT.max(labels.len().div_ceil(MOST_HELD_OUT));
+    let mut rows: Vec<usize> = (0..labels.len()).collect();
+    rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    rows.sort_by(|&a, &b| labels[a].total_cmp(&labels[b]));
+    let mut seen = Vec::with_capacity(labels.len());
+    let mut held_out = Vec::new();
+    for (at, row) in rows.into_iter().enumerate() {
+        if at % every == every / 2 { held_out.push(row) } else { seen.push(row) }
+    }
+    // In file order again: neighbours in memory.
+    seen.sort_unstable();
+    held_out.sort_unstable();
+    (seen, held_out)
+}
+
+impl From<hessboost::error::HessboostError> for FitError {
+    fn from(error: hessboost::error::HessboostError) -> FitError {
+        FitError::Failed(error.to_string())
+    }
+}

@@ -1,0 +1,137 @@
+//! A boosted model, ready to predict.
+
+use hessboost::model::{BoostedModel, Iterations, ModelFormat};
+use hessboost::objective::Objective;
+use hessboost::tree::RegTree;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::FitError;
+use crate::matrix::Matrix;
+use crate::trees::Outcome;
+
+/// Boosted trees. Stored as the bytes of `hessboost`'s own format, which later releases of it read,
+/// and held decoded.
+#[derive(Debug, Clone, Serialize)]
+pub struct Boosted {
+    outcome: Outcome,
+    bytes: Vec<u8>,
+    #[serde(skip)]
+    model: Box<BoostedModel>,
+}
+
+impl Boosted {
+    pub(super) fn new(outcome: Outcome, model: BoostedModel) -> Result<Boosted, FitError> {
+        let bytes = model.encode(ModelFormat::Binary)?;
+        let boosted = Boosted { outcome, bytes, model: Box::new(model) };
+        boosted.probe().map_err(FitError::NotFinite)?;
+        Ok(boosted)
+    }
+
+    /// The number of trees; with more than two classes, of each class.
+    pub fn trees(&self) -> usize {
+        self.model.num_boost_rounds()
+    }
+
+    /// Predicts: `rows × outputs`, row by row; probabilities for classes, else a number. Runs on the
+    /// calling thread; a row gets the same prediction alone and among others.
+    ///
+    /// O(rows · trees · depth).
+    ///
+    /// # Panics
+    /// Never when [`check`](Boosted::check) passed for the matrix's width.
+    pub(crate) fn predict(&self, x: &Matrix) -> Vec<f64> {
+        let outputs = self.outcome.outputs();
+        let mut row = vec![0.0; x.cols()];
+        let mut scores = vec![0.0; self.model.prediction_width()];
+        let mut out = vec![0.0; x.rows() * outputs];
+        for (at, out) in out.chunks_exact_mut(outputs).enumerate() {
+            x.copy_row(at, &mut row);
+            self.predict_row(&row, &mut scores, out)
+                .expect("check() compared the widths, and a matrix holds no infinities");
+        }
+        out
+    }
+
+    fn predict_row(&self, row: &[f32], scores: &mut [f32], out: &mut [f64]) -> Result<(), String> {
+        self.model.predict_row_into(row, Iterations::Best, scores).map_err(|error| error.to_string())?;
+        match self.outcome {
+            Outcome::Number { offset, scale } => out[0] = offset + scale * f64::from(scores[0]),
+            Outcome::Binary => {
+                out[1] = f64::from(scores[0]);
+                out[0] = 1.0 - out[1];
+            }
+            Outcome::Classes(_) => {
+                // The shares sum to 1 in f32: once more in f64.
+                let total: f64 = scores.iter().map(|&share| f64::from(share)).sum();
+                for (out, &share) in out.iter_mut().zip(scores.iter()) {
+                    *out = f64::from(share) / total;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Predicts a row without values, to see that predictions are finite; the first prediction also
+    /// lays out the trees for all that follow.
+    fn probe(&self) -> Result<(), String> {
+        let mut out = vec![0.0; self.outcome.outputs()];
+        let mut scores = vec![0.0; self.model.prediction_width()];
+        self.predict_row(&vec![f32::NAN; self.model.n_features()], &mut scores, &mut out)?;
+        if out.iter().all(|value| value.is_finite()) {
+            Ok(())
+        } else {
+            Err("boosting ended in a prediction that is not finite".into())
+        }
+    }
+
+    /// Makes sure that predicting from `cols` features gives `outputs` values a row: for a model read
+    /// from bytes that nobody vouches for. Their structure was checked when they were decoded.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self, cols: usize, outputs: usize) -> Result<(), String> {
+        let fits = match (self.outcome, self.model.objective().built_in()) {
+            (Outcome::Number { offset, scale }, Some(Objective::SquaredError(_))) => {
+                offset.is_finite() && scale.is_finite()
+            }
+            (Outcome::Binary, Some(Objective::BinaryLogistic(_))) => true,
+            (Outcome::Classes(count), Some(Objective::Softprob(_))) => {
+                self.model.prediction_width() == count as usize
+            }
+            _ => false,
+        };
+        if !fits || self.outcome.outputs() != outputs {
+            return Err("the boosted trees predict something else".into());
+        }
+        if self.model.n_features() != cols {
+            return Err("the boosted trees take another number of features".into());
+        }
+        self.probe()
+    }
+
+    /// About how many bytes it takes in memory: the bytes, and two layouts of the nodes.
+    pub fn size_bytes(&self) -> usize {
+        let nodes: usize = self.model.trees().iter().map(RegTree::num_nodes).sum();
+        size_of::<Self>() + self.bytes.len() + 64 * nodes
+    }
+}
+
+impl PartialEq for Boosted {
+    fn eq(&self, other: &Boosted) -> bool {
+        self.outcome == other.outcome && self.bytes == other.bytes
+    }
+}
+
+impl<'de> Deserialize<'de> for Boosted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Boosted, D::Error> {
+        #[derive(Deserialize)]
+        struct Stored {
+            outcome: Outcome,
+            bytes: Vec<u8>,
+        }
+        let Stored { outcome, bytes } = Stored::deserialize(deserializer)?;
+        let model = BoostedModel::decode(&bytes, ModelFormat::Binary).map_err(D::Error::custom)?;
+        Ok(Boosted { outcome, bytes, model: Box::new(model) })
+    }
+}
