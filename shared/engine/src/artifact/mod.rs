@@ -1,0 +1,213 @@
+//! A trained model as one self-contained file: what goes in, how it is prepared, what was learned, and
+//! what the training data looked like.
+//!
+//! No code is ever read from a file, and no file can make [`Model::load`] or [`Model::predict`]
+//! panic: what could be out of bounds is checked once, when loading.
+
+mod container;
+mod predictions;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use self::container::ArtifactError;
+pub use self::predictions::Predictions;
+use crate::classes::Classes;
+use crate::estimators::Fitted;
+use crate::metrics::{Task, most_probable};
+use crate::preprocess::Preprocessor;
+use crate::table::{Column, Field, Kind, Profile, Table, Values};
+
+/// Everything that a model is, in the order in which it is stored: version 1 of the format. A change is
+/// a new version beside this one, with a golden file of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Contents {
+    /// The version of this crate that trained it.
+    pub(crate) engine: String,
+    pub(crate) task: Task,
+    pub(crate) target: Field,
+    /// Empty for a regression.
+    pub(crate) classes: Vec<String>,
+    /// The inputs, in the order of the preprocessor's features.
+    pub(crate) fields: Vec<Field>,
+    pub(crate) preprocessor: Preprocessor,
+    pub(crate) fitted: Fitted,
+    pub(crate) estimator: String,
+    /// JSON, since parameters are of any type.
+    pub(crate) params: String,
+    /// The profile of the inputs and the target, as JSON: read only to look for drift.
+    pub(crate) profile: String,
+}
+
+impl Contents {
+    /// The artifact's bytes; the same contents give the same bytes.
+    ///
+    /// # Errors
+    /// [`ArtifactError::TooLarge`].
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, ArtifactError> {
+        let payload = postcard::to_stdvec(self).map_err(|error| ArtifactError::Invalid(error.to_string()))?;
+        container::wrap(&payload)
+    }
+}
+
+/// A model that predicts, loaded from an artifact.
+#[derive(Debug)]
+pub struct Model {
+    contents: Contents,
+    classes: Arc<Classes>,
+    params: Map<String, Value>,
+    size_bytes: usize,
+}
+
+/// What keeps a table from being predicted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct SchemaError {
+    /// The column at fault.
+    pub column: String,
+    /// What is wrong.
+    pub detail: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Model {
+    /// Loads a model. O(bytes).
+    ///
+    /// # Errors
+    /// When the bytes are not an artifact, or one that is damaged or of a newer format.
+    pub fn load(bytes: &[u8]) -> Result<Model, ArtifactError> {
+        let payload = container::unwrap(bytes)?;
+        let contents: Contents =
+            postcard::from_bytes(&payload).map_err(|error| ArtifactError::Invalid(error.to_string()))?;
+        let invalid = |what: &str| ArtifactError::Invalid(what.into());
+        let outputs = match (contents.task, contents.classes.len()) {
+            (Task::Regression, 0) => 1,
+            (Task::Binary, 2) => 2,
+            (Task::Multiclass, classes @ 2..) => classes,
+            _ => return Err(invalid("the classes do not suit the task")),
+        };
+        let kinds: Vec<Kind> = contents.fields.iter().map(|field| field.kind).collect();
+        contents.preprocessor.check(&kinds).map_err(ArtifactError::Invalid)?;
+        contents.fitted.check(contents.preprocessor.width(), outputs).map_err(ArtifactError::Invalid)?;
+        let params =
+            serde_json::from_str(&contents.params).map_err(|_| invalid("the parameters are not JSON"))?;
+        let size_bytes = size_of::<Model>()
+            + contents.preprocessor.size_bytes()
+            + contents.fitted.size_bytes()
+            + contents.profile.len()
+            + contents.fields.iter().map(|field| size_of::<Field>() + field.name.len()).sum::<usize>();
+        let classes = Arc::new(Classes::new(contents.classes.clone(), contents.target.kind));
+        Ok(Model { contents, classes, params, size_bytes })
+    }
+
+    /// The columns that a table to predict must have. Columns that training dropped are not among them.
+    pub fn fields(&self) -> &[Field] {
+        &self.contents.fields
+    }
+
+    /// What is predicted.
+    pub fn task(&self) -> Task {
+        self.contents.task
+    }
+
+    /// The target's name.
+    pub fn target(&self) -> &str {
+        &self.contents.target.name
+    }
+
+    /// The target's kind, which says how a class looks in JSON.
+    pub fn target_kind(&self) -> Kind {
+        self.contents.target.kind
+    }
+
+    /// The classes' names, in the order of probabilities; empty for a regression.
+    pub fn classes(&self) -> &[String] {
+        self.classes.names()
+    }
+
+    /// The name of the estimator that was fitted.
+    pub fn estimator(&self) -> &str {
+        &self.contents.estimator
+    }
+
+    /// The estimator's parameters, as the trial had them.
+    pub fn params(&self) -> &Map<String, Value> {
+        &self.params
+    }
+
+    /// The version of the engine that trained it.
+    pub fn engine_version(&self) -> &str {
+        &self.contents.engine
+    }
+
+    /// What the training data looked like: its inputs and its target. Decoded when asked for.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Invalid`].
+    pub fn training_profile(&self) -> Result<Profile, ArtifactError> {
+        serde_json::from_str(&self.contents.profile)
+            .map_err(|_| ArtifactError::Invalid("the training profile cannot be read".into()))
+    }
+
+    /// About how many bytes the model takes in memory, for a cache to count.
+    pub fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+
+    /// Predicts every row of a table that has all of [`fields`](Model::fields), by name and with
+    /// values of the same type; other columns are not looked at, and levels that training did not
+    /// see are no error.
+    ///
+    /// # Errors
+    /// The first column that is missing or of another kind.
+    pub fn predict(&self, table: &Table) -> Result<Predictions, SchemaError> {
+        let mut columns = Vec::with_capacity(self.contents.fields.len());
+        for (place, field) in self.contents.fields.iter().enumerate() {
+            columns.push(find(table, place, field)?);
+        }
+        let rows: Vec<u32> = (0..table.rows as u32).collect();
+        let predicted = self.contents.fitted.predict(&self.contents.preprocessor.transform(&columns, &rows));
+        Ok(if self.contents.task.is_classification() {
+            let labels = most_probable(&predicted, self.classes().len());
+            Predictions::Classes { classes: Arc::clone(&self.classes), labels, probabilities: predicted }
+        } else {
+            Predictions::Numbers(predicted)
+        })
+    }
+}
+
+/// The column of a field, which is usually at the field's place.
+fn find<'a>(table: &'a Table, place: usize, field: &Field) -> Result<&'a Column, SchemaError> {
+    let here = table.columns.get(place).filter(|column| column.name == field.name);
+    let column = here.or_else(|| table.column(&field.name)).ok_or_else(|| SchemaError {
+        column: field.name.clone(),
+        detail: format!("the column '{}' is missing", field.name),
+        remedy: format!("add a column '{}' of kind {}", field.name, field.kind.code()),
+    })?;
+    let same = matches!(
+        (&column.values, field.kind),
+        (Values::Number(_), Kind::Number | Kind::Integer)
+            | (Values::Boolean(_), Kind::Boolean)
+            | (Values::Time(_), Kind::Datetime)
+            | (Values::Strings { .. }, Kind::Category | Kind::Text | Kind::Identifier)
+    );
+    if same && column.values.len() == table.rows {
+        return Ok(column);
+    }
+    Err(SchemaError {
+        column: field.name.clone(),
+        detail: format!(
+            "the column '{}' is of kind {}, and the model learned from {}",
+            field.name,
+            column.kind.code(),
+            field.kind.code()
+        ),
+        remedy: format!("send values of kind {} in '{}'", field.kind.code(), field.name),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! Trials: an estimator with its parameters, fitted and measured on each fold, then on all rows.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::artifact::Contents;
+use crate::classes::{Classes, present, truth};
+use crate::estimators::{Estimator, Fit, FitError, Fitted, Params, Target, find};
+use crate::metrics::{Scores, scores};
+use crate::plan::{Plan, TrialSpec};
+use crate::prepared::{Cache, Part, Prepared};
+use crate::split::Split;
+use crate::table::{Column, Field, Profile, Table, profile};
+
+/// Fits and measures the trials of one plan on one table. Built once and shared: trials and their
+/// folds may run at the same time on any number of threads, with the same results to the byte.
+///
+/// Between two calls is where a trial can be stopped and taken up again, here or elsewhere.
+#[derive(Debug)]
+pub struct Trainer {
+    table: Arc<Table>,
+    plan: Plan,
+    target: usize,
+    /// The columns that are learned from.
+    features: Vec<usize>,
+    /// The table's rows that have a target; a split's rows point into these.
+    rows: Vec<u32>,
+    /// The truth of `rows`.
+    truth: Target,
+    classes: Classes,
+    split: Split,
+    cache: Cache,
+    profile: OnceLock<Profile>,
+}
+
+/// A trial on one fold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoldScores {
+    /// Every metric of the task that is defined on the fold's rows.
+    pub metrics: Scores,
+}
+
+/// A trial that has been through all folds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// The metrics of a model fitted on all rows but the test set, on the test set; `None` when
+    /// nothing was held out.
+    pub holdout: Option<Scores>,
+    /// The model fitted on all rows, as a file.
+    pub artifact: Vec<u8>,
+}
+
+impl Trainer {
+    /// Takes a table and the plan that was made from its profile. O(rows log rows).
+    ///
+    /// # Errors
+    /// When the plan is not of this table.
+    pub fn new(table: impl Into<Arc<Table>>, plan: Plan) -> Result<Trainer, FitError> {
+        let table = table.into();
+        let unsuitable = |what: String| FitError::Unsuitable(what);
+        let place = |name: &str| {
+            let place = table.columns.iter().position(|column| column.name == name);
+            place.ok_or_else(|| unsuitable(format!("the table has no column '{name}'")))
+        };
+        let target = place(&plan.target)?;
+        let mut features = Vec::new();
+        for feature in plan.features.iter().filter(|feature| feature.used) {
+            let at = place(&feature.name)?;
+            if table.columns[at].kind != feature.kind {
+                let kinds = (feature.kind.code(), table.columns[at].kind.code());
+                return Err(unsuitable(format!(
+                    "'{}' is planned as {}, and it is {}",
+                    feature.name, kinds.0, kinds.1
+                )));
+            }
+            features.push(at);
+        }
+        let column = &table.columns[target];
+        let rows = present(column);
+        let (truth, classes) = truth(column, &rows, plan.task.is_classification()).map_err(unsuitable)?;
+        let learnable = match &truth {
+            Target::Classes { count, .. } => *count >= 2,
+            Target::Numbers(values) => values.len() >= 2 && values.iter().all(|value| value.is_finite()),
+        };
+        let planned = plan.classes.is_empty() || plan.classes == classes.names();
+        if !learnable
+            || !planned
+            || features.is_empty()
+            || plan.folds < 2
+            || !(0.0..1.0).contains(&plan.test_fraction)
+        {
+            return Err(unsuitable("the plan was not made from this table".into()));
+        }
+        let split = Split::new(&truth, plan.folds as usize, plan.test_fraction, plan.seed);
+        let (cache, profile) = (Cache::default(), OnceLock::new());
+        Ok(Trainer { table, plan, target, features, rows, truth, classes, split, cache, profile })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Fits a trial on all folds but `fold`, and measures it there. Preprocessing is fitted on the same
+    /// rows as the estimator.
+    ///
+    /// # Errors
+    /// When the trial cannot be fitted, or there is no such fold.
+    pub fn fold(&self, trial: &TrialSpec, fold: u32) -> Result<FoldScores, FitError> {
+        if fold >= self.plan.folds {
+            return Err(FitError::Unsuitable(format!(
+                "there are {} folds, and no fold {fold}",
+                self.plan.folds
+            )));
+        }
+        let (estimator, params) = estimator(trial)?;
+        let prepared = self.prepared(Part::Fold(fold), estimator);
+        let fitted = self.fit(estimator, &params, &prepared)?;
+        Ok(FoldScores { metrics: measure(&fitted, &prepared)? })
+    }
+
+    /// Measures a trial on the test set, and fits it on all rows.
+    ///
+    /// # Errors
+    /// When the trial cannot be fitted, or the model is larger than an artifact may be.
+    pub fn finish(&self, trial: &TrialSpec) -> Result<Finished, FitError> {
+        let (estimator, params) = estimator(trial)?;
+        let holdout = if self.split.test.is_empty() {
+            None
+        } else {
+            let prepared = self.prepared(Part::Rest, estimator);
+            Some(measure(&self.fit(estimator, &params, &prepared)?, &prepared)?)
+        };
+        let prepared = self.prepared(Part::All, estimator);
+        let fitted = self.fit(estimator, &params, &prepared)?;
+        let contents = Contents {
+            engine: env!("CARGO_PKG_VERSION").into(),
+            task: self.plan.task,
+            target: field(&self.table.columns[self.target]),
+            classes: self.classes.names().to_vec(),
+            fields: self.columns().into_iter().map(field).collect(),
+            preprocessor: prepared.preprocessor.clone(),
+            fitted,
+            estimator: trial.estimator.clone(),
+            params: serde_json::Value::Object(trial.params.clone()).to_string(),
+            profile: serde_json::to_string(self.profile.get_or_init(|| self.profile())).map_err(failed)?,
+        };
+        let artifact = contents.to_bytes().map_err(failed)?;
+        Ok(Finished { holdout, artifact })
+    }
+
+    fn columns(&self) -> Vec<&Column> {
+        self.features.iter().map(|at| &self.table.columns[*at]).collect()
+    }
+
+    fn prepared(&self, part: Part, estimator: &dyn Estimator) -> Arc<Prepared> {
+        let needs = estimator.needs();
+        self.cache.get(part, needs, || {
+            let (training, validation) = match part {
+                Part::Fold(fold) => {
+                    (self.split.training(fold as usize), self.split.folds[fold as usize].clone())
+                }
+                Part::Rest => (self.split.rest(), self.split.test.clone()),
+                Part::All => ((0..self.rows.len() as u32).collect(), Vec::new()),
+            };
+            let in_table =
+                |rows: &[u32]| rows.iter().map(|&row| self.rows[row as usize]).collect::<Vec<u32>>();
+            Prepared::new(
+                &self.columns(),
+                (&in_table(&training), self.truth.take(&training)),
+                (&in_table(&validation), self.truth.take(&validation)),
+                needs,
+                self.plan.seed,
+            )
+        })
+    }
+
+    fn fit(
+        &self,
+        estimator: &dyn Estimator,
+        params: &Params,
+        prepared: &Prepared,
+    ) -> Result<Fitted, FitError> {
+        estimator.fit(&Fit { x: &prepared.x, y: &prepared.y, weights: None, seed: self.plan.seed, params })
+    }
+
+    /// The profile of what was learned from, one column at a time so that only one is copied.
+    fn profile(&self) -> Profile {
+        let learned = self.columns().into_iter().chain([&self.table.columns[self.target]]);
+        let columns = learned.flat_map(|column| {
+            let (name, values) = (column.name.clone(), column.values.take(&self.rows));
+            let column = Column { name, kind: column.kind, values };
+            profile(&Table { columns: vec![column], rows: self.rows.len() }).columns
+        });
+        Profile { rows: self.rows.len() as u64, columns: columns.collect() }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> FitError {
+    FitError::Failed(error.to_string())
+}
+
+fn field(column: &Column) -> Field {
+    Field { name: column.name.clone(), kind: column.kind }
+}
+
+fn estimator(trial: &TrialSpec) -> Result<(&'static dyn Estimator, Params), FitError> {
+    let estimator = find(&trial.estimator)
+        .ok_or_else(|| FitError::Unsuitable(format!("there is no estimator '{}'", trial.estimator)))?;
+    let params = Params::check(estimator.parameters(), &trial.params)
+        .map_err(|error| FitError::Unsuitable(format!("{error}: {}", error.remedy)))?;
+    Ok((estimator, params))
+}
+
+fn measure(fitted: &Fitted, prepared: &Prepared) -> Result<Scores, FitError> {
+    let predictions = fitted.predict(&prepared.validation_x);
+    if predictions.iter().any(|value| !value.is_finite()) {
+        return Err(FitError::NotFinite("some predictions are not finite".into()));
+    }
+    Ok(scores(&prepared.validation_y, &predictions))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::*;
+use crate::artifact::Model;
+use crate::metrics::{Metric, Task};
+use crate::plan::{RunSpec, plan};
+use crate::table::{ReadLimits, read};
+
+/// A table like the penguins: numbers, categories, gaps, a boolean, a date, and a target of each kind.
+fn animals(rows: usize) -> Table {
+    let mut csv = String::from("tag,species,island,bill,mass,tame,seen,spots,price\n");
+    for i in 0..rows {
+        let kind = (i * 7 + i / 11) % 3;
+        let wobble = (i as f64 * 1.7).sin();
+        let bill = 36.0 + 5.0 * kind as f64 + 2.0 * wobble;
+        let mass = 3500.0 + 700.0 * (i as f64 * 2.3).cos() + 500.0 * kind as f64;
+        let gap = |every: usize, text: String| if i % every == 3 { String::new() } else { text };
+        writeln!(
+            csv,
+            "t{i:05},{},{},{},{},{},2024-{:02}-{:02},{},{:.2}",
+            ["Adelie", "Chinstrap", "Gentoo"][kind],
+            gap(13, ["Biscoe", "Dream", "Torgersen"][(i / 2) % 3].into()),
+            gap(17, format!("{bill:.1}")),
+            gap(23, format!("{mass:.0}")),
+            gap(19, (wobble > 0.0).to_string()),
+            i % 12 + 1,
+            i % 28 + 1,
+            kind + 1,
+            mass / 100.0 + bill
+        )
+        .unwrap();
+    }
+    read(csv.as_bytes(), &ReadLimits::default()).unwrap()
+}
+
+fn trainer(table: &Table, spec: serde_json::Value) -> Trainer {
+    let spec: RunSpec = serde_json::from_value(spec).unwrap();
+    Trainer::new(table.clone(), plan(&profile(table), &spec).unwrap()).unwrap()
+}
+
+fn mean(trainer: &Trainer, trial: &TrialSpec, metric: Metric) -> f64 {
+    let folds = trainer.plan().folds;
+    (0..folds).map(|k| trainer.fold(trial, k).unwrap().metrics[&metric]).sum::<f64>() / f64::from(folds)
+}
+
+#[test]
+fn every_trial_of_every_task_is_fitted_measured_and_predicts() {
+    let table = animals(150);
+    for (target, task, better) in [
+        ("species", Task::Multiclass, Metric::Accuracy),
+        ("tame", Task::Binary, Metric::Auc),
+        ("price", Task::Regression, Metric::R2),
+    ] {
+        let trainer = trainer(&table, json!({"target": target, "folds": 3}));
+        assert_eq!(trainer.plan().task, task);
+        let baseline = mean(&trainer, &trainer.plan().trials[0], better);
+        let mut beaten = 0;
+        for trial in &trainer.plan().trials {
+            for k in 0..3 {
+                let scores = trainer.fold(trial, k).unwrap().metrics;
+                assert!(scores.keys().all(|metric| trainer.plan().metrics.contains(metric)));
+                assert!(scores.contains_key(&trainer.plan().metric), "{trial:?}");
+            }
+            beaten += usize::from(mean(&trainer, trial, better) > baseline + 0.1);
+            let finished = trainer.finish(trial).unwrap();
+            assert!(finished.holdout.unwrap().contains_key(&better));
+            let model = Model::load(&finished.artifact).unwrap();
+            assert_eq!(
+                (model.task(), model.target(), model.estimator()),
+                (task, target, trial.estimator.as_str())
+            );
+            assert_eq!(model.params(), &trial.params);
+            assert!(model.fields().iter().all(|field| field.name != target && field.name != "tag"));
+            assert_eq!(model.predict(&table).unwrap().len(), 150);
+            assert_eq!(model.training_profile().unwrap().columns.len(), model.fields().len() + 1);
+        }
+        assert!(
+            beaten + 2 >= trainer.plan().trials.len(),
+            "{target}: {beaten} of {}",
+            trainer.plan().trials.len()
+        );
+    }
+}
+
+#[test]
+fn the_same_to_the_byte_again_and_on_two_threads() {
+    let table = animals(120);
+    for target in ["species", "price"] {
+        let spec = json!({"target": target, "folds": 3, "seed": 5});
+        let (one, two) = (trainer(&table, spec.clone()), trainer(&table, spec.clone()));
+        let trials = one.plan().trials.clone();
+        let alone: Vec<_> = trials.iter().map(|trial| (one.fold(trial, 1), one.finish(trial))).collect();
+        let results = |numbers: Vec<usize>| {
+            numbers
+                .into_iter()
+                .map(|n| (n, (two.fold(&trials[n], 1), two.finish(&trials[n]))))
+                .collect::<Vec<_>>()
+        };
+        let together = std::thread::scope(|scope| {
+            let even = scope.spawn(|| results((0..trials.len()).step_by(2).collect()));
+            let odd = scope.spawn(|| results((1..trials.len()).step_by(2).rev().collect()));
+            [even.join().unwrap(), odd.join().unwrap()].concat()
+        });
+        for (n, result) in together {
+            assert_eq!(result, alone[n], "{:?}", trials[n]);
+        }
+        let other = trainer(&table, json!({"target": target, "folds": 3, "seed": 6}));
+        let forest = TrialSpec { estimator: "knn".into(), params: serde_json::Map::new() };
+        assert_ne!(other.fold(&forest, 1), one.fold(&forest, 1));
+    }
+}
+
+#[test]
+fn rows_without_a_target_are_not_learned_from() {
+    let table = animals(120);
+    let trainer = trainer(&table, json!({"target": "tame"}));
+    let without = table.column("tame").map(present).unwrap();
+    assert!(without.len() < 120);
+    assert_eq!(trainer.truth.len(), without.len());
+    let finished = trainer.finish(&trainer.plan().trials[0]).unwrap();
+    assert_eq!(
+        Model::load(&finished.artifact).unwrap().training_profile().unwrap().rows,
+        without.len() as u64
+    );
+}
+
+#[test]
+fn nothing_held_out_is_no_holdout() {
+    let table = animals(60);
+    let trainer = trainer(&table, json!({"target": "species", "test_fraction": 0.0}));
+    assert_eq!(trainer.finish(&trainer.plan().trials[0]).unwrap().holdout, None);
+}
+
+#[test]
+fn what_cannot_be_fitted_is_an_error_and_no_panic() {
+    let table = animals(60);
+    let trainer = trainer(&table, json!({"target": "species"}));
+    let trial = |estimator: &str, params: serde_json::Value| TrialSpec {
+        estimator: estimator.into(),
+        params: params.as_object().unwrap().clone(),
+    };
+    for (trial, mentions) in [
+        (trial("oracle", json!({})), "no estimator 'oracle'"),
+        (trial("ridge", json!({})), "predicts a number"),
+        (trial("knn", json!({"neighbours": 0})), "from 1 to 500"),
+        (trial("knn", json!({"k": 3})), "no parameter 'k'"),
+    ] {
+        let error = trainer.fold(&trial, 0).unwrap_err();
+        assert!(error.to_string().contains(mentions), "{error}");
+        assert_eq!(trainer.finish(&trial).unwrap_err(), error);
+    }
+    assert!(trainer.fold(&trainer.plan().trials[0], 5).unwrap_err().to_string().contains("no fold 5"));
+}
+
+#[test]
+fn a_plan_of_another_table_is_refused() {
+    let table = animals(60);
+    let planned =
+        plan(&profile(&table), &RunSpec { target: "species".into(), ..RunSpec::default() }).unwrap();
+    let refused = |change: &dyn Fn(&mut Table)| {
+        let mut other = table.clone();
+        change(&mut other);
+        Trainer::new(other, planned.clone()).unwrap_err().to_string()
+    };
+    assert!(refused(&|table| table.columns[1].name = "genus".into()).contains("no column 'species'"));
+    assert!(
+        refused(&|table| table.columns[3].kind = crate::table::Kind::Integer)
+            .contains("'bill' is planned as number")
+    );
+    assert!(refused(&|table| *table = table.take(&[0, 3, 6])).contains("not made from this table"));
+}
