@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 const SCHEMA: Schema = Schema {
     application_id: 0x4645_5444, // "FETD"
     version: 1,
+    // Not WITHOUT ROWID: with documents of kilobytes that halves the writes per second.
     create: "
         CREATE TABLE items (
             partition BLOB NOT NULL,
@@ -23,7 +24,7 @@ const SCHEMA: Schema = Schema {
             expires INTEGER, -- microseconds since 1970
             value TEXT NOT NULL,
             PRIMARY KEY (partition, sort)
-        ) STRICT, WITHOUT ROWID;
+        ) STRICT;
         CREATE INDEX items_that_expire ON items (expires) WHERE expires IS NOT NULL;",
 };
 
@@ -217,8 +218,7 @@ fn apply(connection: &Connection, at: usize, write: &Prepared, now: i64) -> Resu
 fn sweep(connection: &Connection, now: i64) -> Result<usize> {
     connection
         .prepare_cached(
-            "DELETE FROM items WHERE (partition, sort) IN
-             (SELECT partition, sort FROM items WHERE expires <= ?1 LIMIT ?2)",
+            "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items WHERE expires <= ?1 LIMIT ?2)",
         )
         .and_then(|mut statement| statement.execute(params![now, SWEEP_ITEMS]))
         .map_err(failed("removing expired items"))
