@@ -10,7 +10,8 @@ impl Table {
     pub fn head(&self, n: usize) -> Vec<Map<String, Value>> {
         (0..self.rows.min(n))
             .map(|row| {
-                let entry = |column: &super::Column| (column.name.clone(), cell(&column.values, column.kind, row));
+                let entry =
+                    |column: &super::Column| (column.name.clone(), cell(&column.values, column.kind, row));
                 self.columns.iter().map(entry).collect()
             })
             .collect()

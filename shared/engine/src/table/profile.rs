@@ -140,7 +140,8 @@ fn levels<T: AsRef<str>>(profile: &mut ColumnProfile, rows: usize, names: &[T], 
         profile.rarest = seen().map(|(_, &count)| count).min();
     }
     if !matches!(profile.kind, Kind::Text | Kind::Identifier) {
-        let short = seen().map(|(name, &count)| (name.as_ref(), count)).filter(|(name, _)| name.len() <= TOP_BYTES);
+        let short =
+            seen().map(|(name, &count)| (name.as_ref(), count)).filter(|(name, _)| name.len() <= TOP_BYTES);
         profile.top = top(short.collect(), str::to_owned);
     }
 }
@@ -217,18 +218,16 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 /// two of them, so that no bin takes in more of them than the next.
 fn histogram(sorted: &[f64], whole: bool) -> Histogram {
     let (min, max) = (sorted[0], sorted[sorted.len() - 1]);
-    let (low, width, bins) = if whole {
+    let edges: Vec<f64> = if whole {
         let width = ((max - min + 1.0) / BINS as f64).ceil();
-        (min - 0.5, width, ((max - min + 1.0) / width).ceil() as usize)
-    } else if min < max {
-        (min, max / BINS as f64 - min / BINS as f64, BINS)
+        let bins = ((max - min + 1.0) / width).ceil() as usize;
+        (0..=bins).map(|bin| min - 0.5 + width * bin as f64).collect()
     } else {
-        (min, 0.0, 1)
+        let bins = if min < max { BINS } else { 1 };
+        let share = |bin: usize| bin as f64 / bins as f64;
+        (0..=bins).map(|bin| min * (1.0 - share(bin)) + max * share(bin)).collect()
     };
-    let mut edges: Vec<f64> = (0..=bins).map(|bin| low + width * bin as f64).collect();
-    if !whole {
-        edges[bins] = max;
-    }
+    let bins = edges.len() - 1;
     let below: Vec<usize> =
         edges[1..bins].iter().map(|&edge| sorted.partition_point(|&value| value < edge)).collect();
     let starts = std::iter::once(0).chain(below.iter().copied());

@@ -39,7 +39,12 @@ pub fn decode_rows(fields: &[Field], rows: &[Map<String, Value>]) -> Result<Tabl
     for (row, object) in rows.iter().enumerate() {
         for builder in &mut builders {
             let Some(value) = object.get(&builder.field.name) else {
-                return Err(missing_column(row, &builder.field.name, fields, object.keys().map(String::as_str)));
+                return Err(missing_column(
+                    row,
+                    &builder.field.name,
+                    fields,
+                    object.keys().map(String::as_str),
+                ));
             };
             builder.push_json(value)?;
         }
@@ -129,7 +134,9 @@ impl<'a> Builder<'a> {
             (_, Value::Null) => self.push_missing(),
             (Data::Numbers(values), Value::Number(number)) => match number.as_f64() {
                 // Adding zero makes minus zero plain.
-                Some(number) if number.is_finite() && !(whole && number.fract() != 0.0) => values.push(number + 0.0),
+                Some(number) if number.is_finite() && !(whole && number.fract() != 0.0) => {
+                    values.push(number + 0.0)
+                }
                 _ => return Err(self.mistyped(&format!("the number {number}"))),
             },
             (Data::Booleans(values), Value::Bool(value)) => values.push(u8::from(*value)),
@@ -154,7 +161,9 @@ impl<'a> Builder<'a> {
         let whole = self.field.kind == Kind::Integer;
         match &mut self.data {
             Data::Numbers(values) => match literal::number(cell, decimal).map(|number| number.value) {
-                Some(number) if number.is_finite() && !(whole && number.fract() != 0.0) => values.push(number),
+                Some(number) if number.is_finite() && !(whole && number.fract() != 0.0) => {
+                    values.push(number)
+                }
                 _ => return Err(self.mistyped(&quoted(cell))),
             },
             Data::Strings(strings) => strings.push(cell),
@@ -194,8 +203,12 @@ impl<'a> Builder<'a> {
 
     fn mistyped(&self, got: &str) -> RowError {
         let (takes, remedy) = match self.field.kind {
-            Kind::Number => ("a number", "write a number without quotes, with a point, or null when it is not known"),
-            Kind::Integer => ("a whole number", "write a whole number without quotes, or null when it is not known"),
+            Kind::Number => {
+                ("a number", "write a number without quotes, with a point, or null when it is not known")
+            }
+            Kind::Integer => {
+                ("a whole number", "write a whole number without quotes, or null when it is not known")
+            }
             Kind::Boolean => ("a boolean", "write true or false, or null when it is not known"),
             Kind::Datetime => ("a time", "write it as in \"2024-01-31\" or \"2024-01-31T12:00:00Z\""),
             Kind::Category | Kind::Text | Kind::Identifier => {
@@ -316,7 +329,8 @@ mod tests {
         assert!(n[0] == 1.0 && n[1].is_nan() && n[2] == 0.0);
         assert_eq!(table.columns[2].values, Values::Boolean(vec![1, MISSING_BOOLEAN, 0]));
         assert_eq!(table.columns[3].values, Values::Time(vec![1_000_000, MISSING_TIME, 0]));
-        let strings = Values::Strings { codes: vec![0, MISSING_CODE, 1], levels: vec!["x".into(), "y".into()] };
+        let strings =
+            Values::Strings { codes: vec![0, MISSING_CODE, 1], levels: vec!["x".into(), "y".into()] };
         assert_eq!(table.columns[4].values, strings);
     }
 
@@ -338,7 +352,8 @@ mod tests {
             ("c", json!(false)),
             ("c", json!({})),
         ] {
-            let error = decode(json!([row_with("n", json!(0)), row_with(column, value.clone())])).unwrap_err();
+            let error =
+                decode(json!([row_with("n", json!(0)), row_with(column, value.clone())])).unwrap_err();
             assert_eq!((error.row, error.column.as_deref()), (1, Some(column)), "{value}");
             assert!(error.detail.contains("rows[1]"), "{error}");
         }
@@ -351,13 +366,17 @@ mod tests {
         let error = decode(json!([{"n": 1, "i": 1, "b": true, "t": "2024-01-01"}])).unwrap_err();
         assert_eq!((error.row, error.column.as_deref()), (0, Some("c")));
         let error = decode(json!([row_with("n", json!(1)), row_with("zebra", json!(1))])).unwrap_err();
-        assert_eq!((error.row, error.column.as_deref(), error.remedy.as_str()), (1, Some("zebra"), "leave it out"));
+        assert_eq!(
+            (error.row, error.column.as_deref(), error.remedy.as_str()),
+            (1, Some("zebra"), "leave it out")
+        );
 
         let fields = [Field { name: "bill_length".into(), kind: Kind::Number }];
         let object = |value: Value| value.as_object().unwrap().clone();
         let slip = decode_rows(&fields, &[object(json!({"Bill_lenght": 1}))]).unwrap_err();
         assert_eq!(slip.remedy, "rename \"Bill_lenght\" to \"bill_length\"");
-        let extra = decode_rows(&fields, &[object(json!({"bill_length": 1, "bill_lengths": 2}))]).unwrap_err();
+        let extra =
+            decode_rows(&fields, &[object(json!({"bill_length": 1, "bill_lengths": 2}))]).unwrap_err();
         assert!(extra.remedy.contains("\"bill_length\""), "{extra:?}");
     }
 
@@ -374,7 +393,8 @@ mod tests {
 
     #[test]
     fn csv_faults() {
-        let error = |text: &str| decode_csv_rows(&fields(), text.as_bytes(), &ReadLimits::default()).unwrap_err();
+        let error =
+            |text: &str| decode_csv_rows(&fields(), text.as_bytes(), &ReadLimits::default()).unwrap_err();
         let place = |text: &str| (error(text).row, error(text).column);
         let some = |name: &str| Some(name.to_owned());
         assert_eq!(place("n,i,b,t,c\n1,2,yes,2024-01-01,x\n1,2.5,yes,2024-01-01,x\n"), (1, some("i")));

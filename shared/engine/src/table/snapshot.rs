@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, LargeStringArray, RecordBatch, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, LargeStringArray, RecordBatch,
+    TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::{
@@ -107,7 +108,9 @@ impl Table {
         }
         let mut names = std::collections::HashSet::new();
         for column in &self.columns {
-            let wrong = |what: &str| Err(invalid(&format!("column {:?} {what}", column.name)).in_column(&column.name));
+            let wrong = |what: &str| {
+                Err(invalid(&format!("column {:?} {what}", column.name)).in_column(&column.name))
+            };
             if !names.insert(&column.name) || column.name.trim() != column.name || column.name.is_empty() {
                 return wrong("has a name that is not trimmed, or not its own");
             }
@@ -117,7 +120,9 @@ impl Table {
             let fits = match (&column.values, column.kind) {
                 (Values::Number(_), Kind::Number) => true,
                 (Values::Number(values), Kind::Integer) => {
-                    let whole = |v: f64| v.fract() == 0.0 && v.abs() < literal::EXACT && (v != 0.0 || v.is_sign_positive());
+                    let whole = |v: f64| {
+                        v.fract() == 0.0 && v.abs() < literal::EXACT && (v != 0.0 || v.is_sign_positive())
+                    };
                     values.iter().all(|&value| value.is_nan() || whole(value))
                 }
                 (Values::Boolean(values), Kind::Boolean) => {

@@ -96,7 +96,8 @@ fn split(text: &str) -> Option<Written<'_>> {
     let mut parts = date.split(separator);
     let (first, second, third) = (parts.next()?, parts.next()?, parts.next()?);
     let short = |part: &str| (1..=2).contains(&part.len());
-    if parts.next().is_some() || ![first, second, third].iter().all(|p| p.bytes().all(|b| b.is_ascii_digit())) {
+    if parts.next().is_some() || ![first, second, third].iter().all(|p| p.bytes().all(|b| b.is_ascii_digit()))
+    {
         return None;
     }
     let date = match separator {
@@ -123,7 +124,8 @@ fn microseconds(year: i16, month: i8, day: i8, time: &str) -> Option<i64> {
         let midnight = civil::Date::new(year, month, day).ok()?.at(0, 0, 0, 0);
         return at_utc(midnight);
     }
-    let time = time.strip_suffix("UTC").map_or_else(|| time.replace(' ', ""), |time| format!("{}Z", time.trim()));
+    let time =
+        time.strip_suffix("UTC").map_or_else(|| time.replace(' ', ""), |time| format!("{}Z", time.trim()));
     // "8:30", as spreadsheets write it.
     let zero = if time.as_bytes().get(1) == Some(&b':') { "0" } else { "" };
     let text = format!("{year:04}-{month:02}-{day:02}T{zero}{time}");
@@ -168,9 +170,25 @@ mod tests {
     #[test]
     fn what_is_no_time() {
         for text in [
-            "", "2024", "20240229", "2023-02-29", "2024-13-01", "2024-1-1", "1.2.3", "192.168.0.1", "1/2/2024",
-            "2024-02-29T", "2024-02-29x", "2024-02-29 noon", "12:30", "2024-02-29T25:00", "99999-01-01", "é",
-            "2024-02-29é", "0000/00/00", "2024-02-29T10:00+99:99",
+            "",
+            "2024",
+            "20240229",
+            "2023-02-29",
+            "2024-13-01",
+            "2024-1-1",
+            "1.2.3",
+            "192.168.0.1",
+            "1/2/2024",
+            "2024-02-29T",
+            "2024-02-29x",
+            "2024-02-29 noon",
+            "12:30",
+            "2024-02-29T25:00",
+            "99999-01-01",
+            "é",
+            "2024-02-29é",
+            "0000/00/00",
+            "2024-02-29T10:00+99:99",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -165,7 +165,12 @@ impl<'a> Records<'a> {
     }
 
     fn ragged(&self) -> TableError {
-        let line = self.record.position().map_or(0, csv::Position::line);
+        let line = self.record.position().map_or(0, |position| {
+            // Empty lines before a record are taken for its beginning.
+            let record = self.text.as_bytes().get(position.byte() as usize..).unwrap_or_default();
+            let empty = record.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+            position.line() + empty.filter(|byte| **byte == b'\n').count() as u64
+        });
         let (found, expected, row) = (self.record.len(), self.names.len(), self.row);
         TableError::new(
             TableErrorKind::Ragged,
@@ -251,8 +256,13 @@ mod tests {
 
     #[test]
     fn limits() {
-        let limits =
-            ReadLimits { max_rows: 2, max_columns: 3, max_cells: 4, max_cell_bytes: 5, ..ReadLimits::default() };
+        let limits = ReadLimits {
+            max_rows: 2,
+            max_columns: 3,
+            max_cells: 4,
+            max_cell_bytes: 5,
+            ..ReadLimits::default()
+        };
         let kind = |text: &str| read(text, &limits).unwrap_err().kind;
         assert_eq!(kind("a\n1\n2\n3\n"), TableErrorKind::TooManyRows);
         assert_eq!(kind("a,b,c,d\n1,2,3,4\n"), TableErrorKind::TooManyColumns);

@@ -114,7 +114,9 @@ impl Sink for Sheet<'_> {
     fn cell(&mut self, row: u64, key: &str, cell: Cell<'_>) -> Result<(), TableError> {
         let place = self.place(row, key)?;
         if self.filled[place] == row {
-            return Err(malformed(row, format!("has the key {key:?} twice"), "keep one of them").in_column(key));
+            return Err(
+                malformed(row, format!("has the key {key:?} twice"), "keep one of them").in_column(key)
+            );
         }
         let draft = &mut self.drafts[place];
         while self.filled[place] + 1 < row {
@@ -367,7 +369,8 @@ mod tests {
 
     #[test]
     fn keys_are_united_in_the_order_of_their_first_row() {
-        let table = table("{\"b\": 1.5, \"a\": \"x\"}\n\n{\"a\": null, \"c\": true}\n{\"c\": false, \"b\": 2}");
+        let table =
+            table("{\"b\": 1.5, \"a\": \"x\"}\n\n{\"a\": null, \"c\": true}\n{\"c\": false, \"b\": 2}");
         let found: Vec<_> = table.columns.iter().map(|c| (c.name.as_str(), c.kind)).collect();
         assert_eq!(found, [("b", Kind::Number), ("a", Kind::Category), ("c", Kind::Boolean)]);
         let Values::Number(b) = &table.columns[0].values else { panic!() };
@@ -414,9 +417,13 @@ mod tests {
         );
         let twice = error("{\"a\":1,\"a \":2}");
         assert_eq!((twice.kind, twice.row), (TableErrorKind::Malformed, Some(1)));
-        for (text, row) in
-            [("{\"a\":1}\n{\"a\":}", 2), ("{\"a\":1", 1), ("[{\"a\":1},2]", 2), ("[{\"a\":1}] x", 1), ("{\"\":1}", 1)]
-        {
+        for (text, row) in [
+            ("{\"a\":1}\n{\"a\":}", 2),
+            ("{\"a\":1", 1),
+            ("[{\"a\":1},2]", 2),
+            ("[{\"a\":1}] x", 1),
+            ("{\"\":1}", 1),
+        ] {
             let error = error(text);
             assert_eq!((error.kind, error.row), (TableErrorKind::Malformed, Some(row)), "{text}: {error}");
         }

@@ -121,7 +121,10 @@ impl ReadLimits {
         if rows.saturating_mul(columns as u64) > self.max_cells {
             return Err(TableError::new(
                 TableErrorKind::TooLarge,
-                format!("{columns} columns of {rows} rows or more are over the {} cells allowed", self.max_cells),
+                format!(
+                    "{columns} columns of {rows} rows or more are over the {} cells allowed",
+                    self.max_cells
+                ),
                 "send fewer rows or columns",
             ));
         }

@@ -14,7 +14,7 @@ use parquet::{
         ProjectionMask,
         arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
     },
-    basic::{Compression, Type},
+    basic::{Compression, ConvertedType, Type},
     file::metadata::ParquetMetaData,
 };
 
@@ -45,7 +45,8 @@ pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Table, TableErro
 /// Runs a reading of bytes from outside. The Parquet crate checks most of what a broken file can
 /// say, and panics at some of the rest: that is an error of the file, not of this process.
 pub(in crate::table) fn contained<T>(read: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
-    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(malformed(&"its pages contradict each other")))
+    panic::catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(malformed(&"its pages contradict each other")))
 }
 
 /// An open file with distinct names of flat columns, and not more of them, or of rows, than allowed.
@@ -69,14 +70,19 @@ impl<'a> File<'a> {
             return Err(no_rows());
         }
         if let Some(nested) = fields.iter().find(|field| field.data_type().is_nested()) {
-            return Err(unsupported(nested.name(), "is nested", "give each nested value a column of its own"));
+            return Err(unsupported(
+                nested.name(),
+                "is nested",
+                "give each nested value a column of its own",
+            ));
         }
         let names = column_names(fields.iter().map(|field| field.name().as_str()), limits)?;
         let rows = check_row_groups(metadata.metadata(), &names, limits)?;
         let schema = fields.iter().zip(metadata.parquet_schema().columns()).map(|(field, leaf)| {
             let data_type = match field.data_type() {
                 // Views share the bytes of a repeated string; copies of it could fill the memory.
-                DataType::Utf8 | DataType::Binary => DataType::Utf8View,
+                DataType::Utf8 if leaf.converted_type() == ConvertedType::UTF8 => DataType::Utf8View,
+                DataType::Binary => DataType::BinaryView,
                 // The old type holds years that nanoseconds do not.
                 DataType::Timestamp(_, zone) if leaf.physical_type() == Type::INT96 => {
                     DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
@@ -122,17 +128,24 @@ impl<'a> File<'a> {
                 Ok(numbers_column(name, values, false))
             }
             data_type if data_type.is_numeric() => {
-                let whole = data_type.is_integer() || decimal_scale(data_type).is_some_and(|scale| scale <= 0);
+                let whole =
+                    data_type.is_integer() || decimal_scale(data_type).is_some_and(|scale| scale <= 0);
                 let values = self.numbers(place)?;
                 if whole && values.iter().any(|value| value.abs() >= literal::EXACT) {
                     return Ok(strings_column(name, self.strings(place)?, Source::Parquet));
                 }
                 Ok(numbers_column(name, values, whole))
             }
-            DataType::Null | DataType::Utf8View | DataType::FixedSizeBinary(_) => {
+            DataType::Null | DataType::Utf8View | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
                 Ok(strings_column(name, self.strings(place)?, Source::Parquet))
             }
-            other => Err(unsupported(name, &format!("has the type {other}"), "cast it to numbers or strings")),
+            // The Parquet crate takes JSON, and strings that lack their older mark, for UTF-8 without a look.
+            DataType::Utf8 => {
+                Err(unsupported(name, "is JSON, or no plain string", "write it as plain strings"))
+            }
+            other => {
+                Err(unsupported(name, &format!("has the type {other}"), "cast it to numbers or strings"))
+            }
         }
     }
 
@@ -146,9 +159,11 @@ impl<'a> File<'a> {
                 _ => Arc::clone(array),
             };
             let array = self.cast(place, &array, &DataType::Float64)?;
-            let numbers = array.as_primitive::<types::Float64Type>().iter();
-            // Adding zero makes minus zero plain.
-            values.extend(numbers.map(|value| value.map_or(f64::NAN, |value| value + 0.0)));
+            // One NaN for all of them, and adding zero makes minus zero plain.
+            let plain = |value: Option<f64>| {
+                value.filter(|value| !value.is_nan()).map_or(f64::NAN, |value| value + 0.0)
+            };
+            values.extend(array.as_primitive::<types::Float64Type>().iter().map(plain));
             Ok(())
         })?;
         Ok(values)
@@ -203,31 +218,36 @@ impl<'a> File<'a> {
 
     fn strings_by(&self, place: usize, push: fn(&mut Interner, &str)) -> Result<Interner, TableError> {
         let mut strings = Interner::default();
-        let mut row = 0;
+        let name = &self.names[place];
         self.for_each_batch(place, |array| {
+            let mut take = |value: Option<&str>| match value {
+                Some(value) => {
+                    self.limits.check_cell(value.len(), strings.len() as u64 + 1, name)?;
+                    push(&mut strings, value);
+                    Ok(())
+                }
+                None => {
+                    strings.push_missing();
+                    Ok(())
+                }
+            };
             if let Some(bytes) = array.as_fixed_size_binary_opt() {
+                bytes.iter().try_for_each(|value| take(value.map(hexadecimal).as_deref()))?;
+            } else if let Some(bytes) = array.as_binary_view_opt() {
+                // Strings of writers that do not mark them as such.
                 for value in bytes {
-                    match value {
-                        Some(value) => {
-                            self.limits.check_cell(value.len(), row + 1, &self.names[place])?;
-                            push(&mut strings, &hexadecimal(value));
-                        }
-                        None => strings.push_missing(),
-                    }
-                    row += 1;
+                    let text = value.map(str::from_utf8).transpose().map_err(|_| {
+                        unsupported(
+                            name,
+                            "holds bytes that are not UTF-8 text",
+                            "leave it out, or write it as text",
+                        )
+                    })?;
+                    take(text)?;
                 }
             } else {
                 let array = self.cast(place, array, &DataType::Utf8View)?;
-                for value in array.as_string_view() {
-                    row += 1;
-                    match value {
-                        Some(value) => {
-                            self.limits.check_cell(value.len(), row, &self.names[place])?;
-                            push(&mut strings, value);
-                        }
-                        None => strings.push_missing(),
-                    }
-                }
+                array.as_string_view().iter().try_for_each(take)?;
             }
             if strings.bytes() > self.limits.max_bytes {
                 return Err(self.limits.too_many_bytes());
@@ -239,7 +259,8 @@ impl<'a> File<'a> {
 
     fn cast(&self, place: usize, array: &ArrayRef, to: &DataType) -> Result<ArrayRef, TableError> {
         let options = CastOptions { safe: false, ..CastOptions::default() };
-        cast_with_options(array, to, &options).map_err(|error| malformed(&error).in_column(&self.names[place]))
+        cast_with_options(array, to, &options)
+            .map_err(|error| malformed(&error).in_column(&self.names[place]))
     }
 
     fn for_each_batch(
@@ -249,11 +270,12 @@ impl<'a> File<'a> {
     ) -> Result<(), TableError> {
         let mut rows = 0;
         let broken = |error: &dyn std::fmt::Display| malformed(error).in_column(&self.names[place]);
-        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone())
-            .with_projection(ProjectionMask::leaves(self.metadata.parquet_schema(), [place]))
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| broken(&error))?;
+        let batches =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone())
+                .with_projection(ProjectionMask::leaves(self.metadata.parquet_schema(), [place]))
+                .with_batch_size(BATCH_ROWS)
+                .build()
+                .map_err(|error| broken(&error))?;
         for batch in batches {
             let batch: RecordBatch = batch.map_err(|error| broken(&error))?;
             rows += batch.num_rows();
@@ -326,15 +348,16 @@ fn malformed(error: &dyn std::fmt::Display) -> TableError {
 }
 
 fn unsupported(column: &str, what: &str, remedy: &str) -> TableError {
-    TableError::new(TableErrorKind::Unsupported, format!("column {column:?} {what}"), remedy).in_column(column)
+    TableError::new(TableErrorKind::Unsupported, format!("column {column:?} {what}"), remedy)
+        .in_column(column)
 }
 
 #[cfg(test)]
 mod tests {
     use arrow_array::{
         BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, FixedSizeBinaryArray,
-        Float32Array, Int64Array, LargeStringArray, ListArray, NullArray, StringArray, Time32SecondArray,
-        TimestampNanosecondArray, UInt8Array, UInt64Array,
+        Float32Array, Int64Array, LargeStringArray, ListArray, NullArray, StringArray,
+        Time64MicrosecondArray, TimestampNanosecondArray, UInt8Array, UInt64Array,
     };
     use parquet::{
         arrow::ArrowWriter,
@@ -345,7 +368,8 @@ mod tests {
     use crate::table::MISSING_CODE;
 
     fn write(columns: Vec<(&str, ArrayRef)>, compression: Compression) -> Vec<u8> {
-        let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap();
+        let batch =
+            RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap();
         let mut bytes = Vec::new();
         let properties = WriterProperties::builder()
             .set_compression(compression)
@@ -368,11 +392,15 @@ mod tests {
 
     #[test]
     fn every_flat_type() {
-        let dictionary: DictionaryArray<types::Int32Type> = vec![Some("a"), None, Some("a")].into_iter().collect();
+        let dictionary: DictionaryArray<types::Int32Type> =
+            vec![Some("a"), None, Some("a")].into_iter().collect();
         let decimal = |scale| {
-            Decimal128Array::from(vec![Some(1250), None, Some(-25)]).with_precision_and_scale(12, scale).unwrap()
+            Decimal128Array::from(vec![Some(1250), None, Some(-25)])
+                .with_precision_and_scale(12, scale)
+                .unwrap()
         };
-        let bytes = FixedSizeBinaryArray::from(vec![Some(&[0xAB_u8, 1][..]), None, Some(&[0, 255][..])]);
+        let bytes = [Some([0xAB_u8, 1]), None, Some([0, 255])];
+        let bytes = FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes.into_iter(), 2).unwrap();
         let columns: Vec<(&str, ArrayRef)> = vec![
             ("u8", Arc::new(UInt8Array::from(vec![Some(1), None, Some(3)]))),
             ("f32", Arc::new(Float32Array::from(vec![Some(0.5), Some(f32::NAN), Some(f32::INFINITY)]))),
@@ -380,8 +408,13 @@ mod tests {
             ("dec0", Arc::new(decimal(0))),
             ("bool", Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)]))),
             ("day", Arc::new(Date32Array::from(vec![Some(1), None, Some(-1)]))),
-            ("ns", Arc::new(TimestampNanosecondArray::from(vec![Some(1500), None, Some(0)]).with_timezone("+02:00"))),
-            ("clock", Arc::new(Time32SecondArray::from(vec![Some(90), None, Some(0)]))),
+            (
+                "ns",
+                Arc::new(
+                    TimestampNanosecondArray::from(vec![Some(1500), None, Some(0)]).with_timezone("+02:00"),
+                ),
+            ),
+            ("clock", Arc::new(Time64MicrosecondArray::from(vec![Some(90_500_000), None, Some(0)]))),
             ("dict", Arc::new(dictionary)),
             ("large", Arc::new(LargeStringArray::from(vec![Some(" b "), Some(""), Some("1")]))),
             ("bin", Arc::new(BinaryArray::from_opt_vec(vec![Some(b"x"), None, Some(b"x")]))),
@@ -395,8 +428,8 @@ mod tests {
         assert_eq!(
             kinds,
             [
-                Integer, Number, Number, Integer, Boolean, Datetime, Datetime, Number, Category, Category, Category,
-                Category, Category, Category
+                Integer, Number, Number, Integer, Boolean, Datetime, Datetime, Number, Category, Category,
+                Category, Category, Category, Category
             ]
         );
         let number = |name: &str| match &table.column(name).unwrap().values {
@@ -407,7 +440,7 @@ mod tests {
         assert_eq!(number("f32"), "0.5 NaN inf");
         assert_eq!(number("dec"), "12.5 NaN -0.25");
         assert_eq!(number("dec0"), "1250 NaN -25");
-        assert_eq!(number("clock"), "90 NaN 0");
+        assert_eq!(number("clock"), "90.5 NaN 0");
         let values = |name: &str| &table.column(name).unwrap().values;
         assert_eq!(values("bool"), &Values::Boolean(vec![1, MISSING_BOOLEAN, 0]));
         assert_eq!(values("day"), &Values::Time(vec![86_400_000_000, MISSING_TIME, -86_400_000_000]));
@@ -427,7 +460,7 @@ mod tests {
         assert_eq!((error.kind, error.column.as_deref()), (TableErrorKind::Unsupported, Some("deep")));
 
         let error = table(vec![("b", Arc::new(BinaryArray::from_vec(vec![b"\xFF\xFE"])))]).unwrap_err();
-        assert_eq!((error.kind, error.column.as_deref()), (TableErrorKind::Malformed, Some("b")));
+        assert_eq!((error.kind, error.column.as_deref()), (TableErrorKind::Unsupported, Some("b")));
 
         let none = table(vec![("x", Arc::new(Int64Array::from(Vec::<i64>::new())))]).unwrap_err();
         assert_eq!(none.kind, TableErrorKind::NoRows);
@@ -454,7 +487,8 @@ mod tests {
 
     #[test]
     fn compressions() {
-        let column = || -> Vec<(&str, ArrayRef)> { vec![("a", Arc::new(StringArray::from(vec!["x", "y", "x"])))] };
+        let column =
+            || -> Vec<(&str, ArrayRef)> { vec![("a", Arc::new(StringArray::from(vec!["x", "y", "x"])))] };
         for compression in [
             Compression::UNCOMPRESSED,
             Compression::SNAPPY,
