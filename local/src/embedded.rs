@@ -51,7 +51,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let exit = match error {
             StartError::Config { .. } => Exit::Usage,
-            StartError::Port(_) | StartError::Problem(_) | StartError::Listen { .. } => Exit::Failed,
+            StartError::Port { .. } | StartError::Problem(_) | StartError::Listen { .. } => Exit::Failed,
         };
         Self::new(exit, error.to_string())
     }

@@ -3,7 +3,7 @@
 use fettle_backend::operation::Operation;
 
 /// All operations: the source of the routes, of the API's description and of what Terraform makes.
-pub fn all() -> Vec<Operation> {
+pub(crate) fn all() -> Vec<Operation> {
     [
         fettle_access::operations(),
         fettle_datasets::operations(),

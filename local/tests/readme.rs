@@ -1,5 +1,7 @@
 //! The README's commands are run, in its order, on a machine that has just cloned the repository.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,11 +26,16 @@ fn clone(to: &Path) {
     fs::copy(from.join("penguins.csv"), samples.join("penguins.csv")).unwrap();
 }
 
+#[allow(clippy::disallowed_methods, reason = "the program is put before what the path has")]
 fn shell(directory: &Path, script: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_fettle")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("bash");
-    command.args(["-euo", "pipefail", "-c", script]).current_dir(directory).env("PATH", path).stdin(Stdio::null());
+    command
+        .args(["-euo", "pipefail", "-c", script])
+        .current_dir(directory)
+        .env("PATH", path)
+        .stdin(Stdio::null());
     command
 }
 
@@ -50,7 +57,8 @@ fn the_commands_of_the_readme_do_what_it_says() {
     assert!(run(here, demo).contains("champion"));
 
     // A port that is free, in place of the one that a reader has to himself.
-    let mut server = shell(here, &format!("exec {} --port 0", up.trim())).stdout(Stdio::null()).spawn().unwrap();
+    let mut server =
+        shell(here, &format!("exec {} --port 0", up.trim())).stdout(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
     let url = loop {
         let text = fs::read_to_string(here.join(".fettle/server.json")).unwrap_or_default();
@@ -61,7 +69,10 @@ fn the_commands_of_the_readme_do_what_it_says() {
         std::thread::sleep(Duration::from_millis(20));
     };
     // The names are the demo's as well: a clone that has not seen it starts from nothing.
-    let curl = curl.replace("http://127.0.0.1:8080", &url).replace("penguins\"", "readme\"").replace("/penguins/", "/readme/");
+    let curl = curl
+        .replace("http://127.0.0.1:8080", &url)
+        .replace("penguins\"", "readme\"")
+        .replace("/penguins/", "/readme/");
     let curl = curl.replace("name=penguins", "name=readme").replace("datasets/penguins", "datasets/readme");
     let answered = run(here, &curl);
     assert!(answered.contains("\"prediction\":\"Gentoo\""), "{answered}");

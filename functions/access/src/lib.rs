@@ -10,18 +10,22 @@ use fettle_backend::record::{List, PageRequest};
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
     vec![
-        Operation::http("keys.create", "POST", "/v1/keys", Administer, |app, call| Box::pin(create(app, call)))
-            .summary("Make a key; it is shown once")
-            .takes::<NewKey>()
-            .gives::<ApiKey>(201)
-            .idempotent(),
+        Operation::http("keys.create", "POST", "/v1/keys", Administer, |app, call| {
+            Box::pin(create(app, call))
+        })
+        .summary("Make a key; it is shown once")
+        .takes::<NewKey>()
+        .gives::<ApiKey>(201)
+        .idempotent(),
         Operation::http("keys.list", "GET", "/v1/keys", Administer, |app, call| Box::pin(list(app, call)))
             .summary("List keys, without their secrets")
             .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
             .gives::<List<ApiKey>>(200),
-        Operation::http("keys.revoke", "DELETE", "/v1/keys/{key}", Administer, |app, call| Box::pin(revoke(app, call)))
-            .summary("Revoke a key")
-            .gives_status(204),
+        Operation::http("keys.revoke", "DELETE", "/v1/keys/{key}", Administer, |app, call| {
+            Box::pin(revoke(app, call))
+        })
+        .summary("Revoke a key")
+        .gives_status(204),
     ]
 }
 

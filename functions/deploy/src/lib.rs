@@ -10,23 +10,31 @@ use fettle_backend::record::{List, PageRequest};
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
     vec![
-        Operation::http("deployments.create", "POST", "/v1/deployments", Write, |app, call| Box::pin(create(app, call)))
-            .summary("Deploy a model: follow an alias, or stay with a version")
-            .takes::<NewDeployment>()
-            .gives::<Deployment>(201)
-            .idempotent(),
-        Operation::http("deployments.list", "GET", "/v1/deployments", Read, |app, call| Box::pin(list(app, call)))
-            .summary("List deployments by name")
-            .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
-            .gives::<List<Deployment>>(200),
+        Operation::http("deployments.create", "POST", "/v1/deployments", Write, |app, call| {
+            Box::pin(create(app, call))
+        })
+        .summary("Deploy a model: follow an alias, or stay with a version")
+        .takes::<NewDeployment>()
+        .gives::<Deployment>(201)
+        .idempotent(),
+        Operation::http("deployments.list", "GET", "/v1/deployments", Read, |app, call| {
+            Box::pin(list(app, call))
+        })
+        .summary("List deployments by name")
+        .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
+        .gives::<List<Deployment>>(200),
         Operation::http("deployments.show", "GET", "/v1/deployments/{deployment}", Read, |app, call| {
             Box::pin(show(app, call))
         })
         .summary("Show a deployment, with the version that answers now")
         .gives::<Deployment>(200),
-        Operation::http("deployments.delete", "DELETE", "/v1/deployments/{deployment}", Write, |app, call| {
-            Box::pin(delete(app, call))
-        })
+        Operation::http(
+            "deployments.delete",
+            "DELETE",
+            "/v1/deployments/{deployment}",
+            Write,
+            |app, call| Box::pin(delete(app, call)),
+        )
         .summary("Delete a deployment; its model stays")
         .gives_status(204),
     ]

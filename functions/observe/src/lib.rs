@@ -7,6 +7,7 @@ use fettle_backend::ports::Key;
 use fettle_backend::problem::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::future::ready;
 
 /// That the platform is up.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -30,11 +31,15 @@ pub fn operations() -> Vec<Operation> {
         Operation::http("observe.health", "GET", "/v1/health", Open, |app, call| Box::pin(health(app, call)))
             .summary("Whether the platform is up")
             .gives::<Health>(200),
-        Operation::http("observe.version", "GET", "/v1/version", Open, |app, call| Box::pin(version(app, call)))
-            .summary("Which version of the program this is")
-            .gives::<Version>(200),
-        Operation::http("observe.openapi", "GET", "/openapi.json", Open, |app, call| Box::pin(openapi(app, call)))
-            .summary("This description"),
+        Operation::http("observe.version", "GET", "/v1/version", Open, |app, _call| {
+            Box::pin(ready(version(app)))
+        })
+        .summary("Which version of the program this is")
+        .gives::<Version>(200),
+        Operation::http("observe.openapi", "GET", "/openapi.json", Open, |app, _call| {
+            Box::pin(ready(openapi(app)))
+        })
+        .summary("This description"),
     ]
 }
 
@@ -43,10 +48,10 @@ async fn health(app: &App, _call: Call) -> Result<Reply> {
     Reply::ok(&Health { status: "ok" })
 }
 
-async fn version(app: &App, _call: Call) -> Result<Reply> {
+fn version(app: &App) -> Result<Reply> {
     Reply::ok(&Version { name: "fettle", version: app.version })
 }
 
-async fn openapi(app: &App, _call: Call) -> Result<Reply> {
+fn openapi(app: &App) -> Result<Reply> {
     Ok(Reply { body: app.openapi.clone().into_bytes(), ..Reply::ok(&())? })
 }

@@ -10,16 +10,24 @@ use fettle_backend::problem::Result;
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
     vec![
-        Operation::http("predict.rows", "POST", "/v1/deployments/{deployment}/predict", Predict, |app, call| {
-            Box::pin(rows(app, call))
-        })
+        Operation::http(
+            "predict.rows",
+            "POST",
+            "/v1/deployments/{deployment}/predict",
+            Predict,
+            |app, call| Box::pin(rows(app, call)),
+        )
         .summary("Predict rows of JSON, or of CSV by content type")
         .size(1769, 29)
         .takes::<PredictRequest>()
         .gives::<Answer>(200),
-        Operation::http("predict.schema", "GET", "/v1/deployments/{deployment}/schema", Predict, |app, call| {
-            Box::pin(schema(app, call))
-        })
+        Operation::http(
+            "predict.schema",
+            "GET",
+            "/v1/deployments/{deployment}/schema",
+            Predict,
+            |app, call| Box::pin(schema(app, call)),
+        )
         .summary("What a deployment takes and gives")
         .size(1024, 29)
         .gives::<ModelSchema>(200),

@@ -10,38 +10,58 @@ use fettle_backend::record::{List, PageRequest};
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
     vec![
-        Operation::http("models.register", "POST", "/v1/models", Write, |app, call| Box::pin(register(app, call)))
-            .summary("Register a trial of a run, the best if none is named, as a model's next version")
-            .size(1024, 29)
-            .takes::<NewVersion>()
-            .gives::<ModelVersion>(201)
-            .idempotent(),
+        Operation::http("models.register", "POST", "/v1/models", Write, |app, call| {
+            Box::pin(register(app, call))
+        })
+        .summary("Register a trial of a run, the best if none is named, as a model's next version")
+        .size(1024, 29)
+        .takes::<NewVersion>()
+        .gives::<ModelVersion>(201)
+        .idempotent(),
         Operation::http("models.list", "GET", "/v1/models", Read, |app, call| Box::pin(list(app, call)))
             .summary("List models by name")
             .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
             .gives::<List<Model>>(200),
-        Operation::http("models.show", "GET", "/v1/models/{model}", Read, |app, call| Box::pin(show(app, call)))
-            .summary("Show a model with its versions and aliases")
-            .gives::<Model>(200),
-        Operation::http("models.show-version", "GET", "/v1/models/{model}/versions/{version}", Read, |app, call| {
-            Box::pin(show_version(app, call))
+        Operation::http("models.show", "GET", "/v1/models/{model}", Read, |app, call| {
+            Box::pin(show(app, call))
         })
+        .summary("Show a model with its versions and aliases")
+        .gives::<Model>(200),
+        Operation::http(
+            "models.show-version",
+            "GET",
+            "/v1/models/{model}/versions/{version}",
+            Read,
+            |app, call| Box::pin(show_version(app, call)),
+        )
         .summary("Show a version, by its number or an alias")
         .gives::<ModelVersion>(200),
-        Operation::http("models.artifact", "GET", "/v1/models/{model}/versions/{version}/artifact", Read, |app, call| {
-            Box::pin(artifact(app, call))
-        })
+        Operation::http(
+            "models.artifact",
+            "GET",
+            "/v1/models/{model}/versions/{version}/artifact",
+            Read,
+            |app, call| Box::pin(artifact(app, call)),
+        )
         .summary("Fetch a version's artifact: answers with the address to fetch it from")
         .gives_status(302),
-        Operation::http("models.set-alias", "PUT", "/v1/models/{model}/aliases/{alias}", Write, |app, call| {
-            Box::pin(set_alias(app, call))
-        })
+        Operation::http(
+            "models.set-alias",
+            "PUT",
+            "/v1/models/{model}/aliases/{alias}",
+            Write,
+            |app, call| Box::pin(set_alias(app, call)),
+        )
         .summary("Make an alias name a version")
         .takes::<NewAlias>()
         .gives::<Model>(200),
-        Operation::http("models.remove-alias", "DELETE", "/v1/models/{model}/aliases/{alias}", Write, |app, call| {
-            Box::pin(remove_alias(app, call))
-        })
+        Operation::http(
+            "models.remove-alias",
+            "DELETE",
+            "/v1/models/{model}/aliases/{alias}",
+            Write,
+            |app, call| Box::pin(remove_alias(app, call)),
+        )
         .summary("Remove an alias")
         .gives::<Model>(200),
     ]
@@ -60,7 +80,8 @@ async fn show(app: &App, call: Call) -> Result<Reply> {
 }
 
 async fn show_version(app: &App, call: Call) -> Result<Reply> {
-    let found = models::show_version(app, call.workspace()?, call.path("model"), call.path("version")).await?;
+    let found =
+        models::show_version(app, call.workspace()?, call.path("model"), call.path("version")).await?;
     Reply::ok(&found)
 }
 

@@ -22,14 +22,21 @@ pub fn operations() -> Vec<Operation> {
         Operation::http("runs.show", "GET", "/v1/runs/{run}", Read, |app, call| Box::pin(show(app, call)))
             .summary("Show a run: its progress and its leaderboard")
             .gives::<Run>(200),
-        Operation::http("runs.events", "GET", "/v1/runs/{run}/events", Read, |app, call| Box::pin(events(app, call)))
-            .summary("What has happened in a run; waits for what is new")
-            .query(&[("after", "the `last` of the call before; 0 when left out"), ("wait_s", "0 to 20; 0 when left out")])
-            .size(256, 29)
-            .gives::<Events>(200),
-        Operation::http("runs.cancel", "POST", "/v1/runs/{run}/cancel", Write, |app, call| Box::pin(cancel(app, call)))
-            .summary("Cancel a run")
-            .gives::<Run>(200),
+        Operation::http("runs.events", "GET", "/v1/runs/{run}/events", Read, |app, call| {
+            Box::pin(events(app, call))
+        })
+        .summary("What has happened in a run; waits for what is new")
+        .query(&[
+            ("after", "the `last` of the call before; 0 when left out"),
+            ("wait_s", "0 to 20; 0 when left out"),
+        ])
+        .size(256, 29)
+        .gives::<Events>(200),
+        Operation::http("runs.cancel", "POST", "/v1/runs/{run}/cancel", Write, |app, call| {
+            Box::pin(cancel(app, call))
+        })
+        .summary("Cancel a run")
+        .gives::<Run>(200),
     ]
 }
 

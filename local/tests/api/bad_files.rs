@@ -32,7 +32,7 @@ fn a_file_that_is_no_table_is_refused_with_its_reason() {
     fails(&client, "header", b"a,b,c\n", "no-rows", &[]);
     fails(&client, "ragged", b"a,b\n1,2\n3\n4,5\n", "ragged", &["\"row\":2"]);
     fails(&client, "twins", b"a,b,a\n1,2,3\n", "duplicate-column", &["\"column\":\"a\""]);
-    fails(&client, "wide", wide.as_bytes(), "too-many-columns", &["3000", "2000"]);
+    fails(&client, "wide", wide.as_bytes(), "too-many-columns", &["2000"]);
     fails(&client, "rubbish", &rubbish, "not-text", &[]);
 }
 
@@ -80,7 +80,11 @@ fn bodies_over_the_limit_are_refused() {
     let platform = Platform::new();
     let client = platform.client();
     let five = vec![b'1'; 5 * 1024 * 1024 + 1];
-    client.send("POST", "/v1/datasets?name=big", &[("content-type", "text/csv")], &five).problem(413, "too-large", &[]);
+    client.send("POST", "/v1/datasets?name=big", &[("content-type", "text/csv")], &five).problem(
+        413,
+        "too-large",
+        &[],
+    );
     let seven = vec![b' '; 7 * 1024 * 1024];
     client.send("POST", "/v1/runs", &[], &seven).problem(413, "too-large", &[]);
     client.get("/v1/datasets/big").problem(404, "not-found", &[]);

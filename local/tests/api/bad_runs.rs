@@ -40,19 +40,37 @@ fn a_target_that_can_not_be_learned_is_refused() {
     refused(&client, &run(json!({"target": "rare"})), "class-too-small", &["odd"]);
     refused(&client, &run(json!({"target": "wild"})), "target-infinite", &["wild"]);
     refused(&client, &run(json!({"metric": "rmse"})), "metric-unsuitable", &["rmse"]);
-    refused(&client, &run(json!({"estimators": ["magic"]})), "estimator-unknown", &["magic", "random_forest"]);
+    refused(
+        &client,
+        &run(json!({"estimators": ["magic"]})),
+        "estimator-unknown",
+        &["magic", "random_forest"],
+    );
     refused(&client, &run(json!({"folds": 1})), "out-of-range", &["folds"]);
     refused(&client, &run(json!({"folds": 21})), "out-of-range", &["folds"]);
     refused(&client, &run(json!({"test_fraction": 0.9})), "out-of-range", &["test_fraction"]);
     refused(&client, &run(json!({"max_trials": 0})), "out-of-range", &["max_trials"]);
     let few = rows("x,cls", 30, |n| format!("{}.5,{}", n * n % 7, if n < 4 { "few" } else { "many" }));
     client.push("few", few.as_bytes());
-    refused(&client, &json!({"dataset": "few", "target": "cls", "folds": 5}), "class-too-small", &["few", "5"]);
+    refused(
+        &client,
+        &json!({"dataset": "few", "target": "cls", "folds": 5}),
+        "class-too-small",
+        &["few", "5"],
+    );
 
     client.post("/v1/runs", &run(json!({"fold": 5}))).problem(422, "invalid-field", &["fold"]);
     client.post("/v1/runs", &run(json!({"folds": "five"}))).problem(422, "invalid-field", &[]);
-    client.post("/v1/runs", &run(json!({"time_budget_s": 0}))).problem(422, "invalid-field", &["time_budget_s"]);
-    client.post("/v1/runs", &run(json!({"experiment": "a/b"}))).problem(422, "invalid-field", &["experiment"]);
+    client.post("/v1/runs", &run(json!({"time_budget_s": 0}))).problem(
+        422,
+        "invalid-field",
+        &["time_budget_s"],
+    );
+    client.post("/v1/runs", &run(json!({"experiment": "a/b"}))).problem(
+        422,
+        "invalid-field",
+        &["experiment"],
+    );
     client.post("/v1/runs", &run(json!({"dataset": "nothing"}))).problem(404, "not-found", &["nothing"]);
     assert_eq!(client.get("/v1/runs").json(200)["items"], json!([]), "nothing was written");
 }
@@ -85,12 +103,19 @@ fn infinities_in_a_feature_and_few_rows_are_lived_with_and_said() {
 fn a_budget_of_one_second_ends() {
     let platform = Platform::with(&[("FETTLE_WORKERS", "1")]);
     let client = platform.client();
-    let table = rows("x,y,z,target", 30_000, |n| format!("{},{},{},{}.5", n * 7 % 1013, n * 13 % 997, n % 31, n * n % 9973));
+    let table = rows("x,y,z,target", 30_000, |n| {
+        format!("{},{},{},{}.5", n * 7 % 1013, n * 13 % 997, n % 31, n * n % 9973)
+    });
     client.push("t", table.as_bytes());
-    let run = client.post("/v1/runs", &json!({"dataset": "t", "target": "target", "time_budget_s": 1})).json(202);
+    let run =
+        client.post("/v1/runs", &json!({"dataset": "t", "target": "target", "time_budget_s": 1})).json(202);
     let run = client.finished(run["id"].as_str().unwrap());
-    let statuses: Vec<&str> =
-        run["leaderboard"].as_array().unwrap().iter().map(|entry| entry["status"].as_str().unwrap()).collect();
+    let statuses: Vec<&str> = run["leaderboard"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["status"].as_str().unwrap())
+        .collect();
     assert!(statuses.contains(&"skipped"), "{statuses:?}");
     assert!(run["leaderboard"].to_string().contains("time budget of 1 s"), "{run}");
 }

@@ -69,8 +69,8 @@ impl Drop for Server {
 
 /// A platform of a test's own.
 pub(crate) struct Platform {
-    pub(crate) server: Server,
-    pub(crate) directory: TempDir,
+    server: Server,
+    _directory: TempDir,
 }
 
 impl Platform {
@@ -80,7 +80,7 @@ impl Platform {
 
     pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self { server: Server::start(directory.path(), variables), directory }
+        Self { server: Server::start(directory.path(), variables), _directory: directory }
     }
 
     pub(crate) fn client(&self) -> Client {

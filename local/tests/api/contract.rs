@@ -9,11 +9,15 @@ fn the_committed_description_is_the_programs() {
     let api = platform.client().with_key(None).get("/openapi.json").json(200);
     let text = serde_json::to_string_pretty(&api).unwrap() + "\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+    #[allow(clippy::disallowed_methods, reason = "a test is told to renew the file")]
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         std::fs::write(path, &text).unwrap();
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == text, "docs/openapi.json is stale: UPDATE_OPENAPI=1 cargo test -p fettle --test api contract");
+    assert!(
+        committed == text,
+        "docs/openapi.json is stale: UPDATE_OPENAPI=1 cargo test -p fettle --test api contract"
+    );
 }
 
 #[test]

@@ -7,11 +7,13 @@ use serde_json::json;
 fn any_common_format_gives_the_same_table() {
     let platform = Platform::new();
     let client = platform.client();
-    let plain = "name,height,born,alive\nAda,1.65,2001-02-03,true\nBob,,2002-03-04,false\nCyd,1.8,2003-04-05,true\n";
+    let plain =
+        "name,height,born,alive\nAda,1.65,2001-02-03,true\nBob,,2002-03-04,false\nCyd,1.8,2003-04-05,true\n";
     let lines = "{\"name\":\"Ada\",\"height\":1.65,\"born\":\"2001-02-03\",\"alive\":true}\n\
                  {\"name\":\"Bob\",\"height\":null,\"born\":\"2002-03-04\",\"alive\":false}\n\
                  {\"name\":\"Cyd\",\"height\":1.8,\"born\":\"2003-04-05\",\"alive\":true}\n";
-    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(plain.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(plain.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     let files: [(&str, Vec<u8>); 6] = [
         ("comma", plain.into()),
         ("bom", format!("\u{feff}{plain}").into()),
@@ -67,10 +69,14 @@ fn a_profile_says_what_is_in_each_column() {
     };
     let bill = column("bill_length_mm");
     assert_eq!((&bill["missing"], &bill["min"], &bill["max"]), (&json!(2), &json!(32.1), &json!(59.6)));
-    let counts: u64 = bill["histogram"]["counts"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum();
+    let counts: u64 =
+        bill["histogram"]["counts"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum();
     assert_eq!(counts, 342);
     let species = column("species");
-    assert_eq!((&species["distinct"], &species["top"][0]), (&json!(3), &json!({"value": "Adelie", "count": 152})));
+    assert_eq!(
+        (&species["distinct"], &species["top"][0]),
+        (&json!(3), &json!({"value": "Adelie", "count": 152}))
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Kills in one test; `FETTLE_KILLS` asks for more.
+#[allow(clippy::disallowed_methods, reason = "a test is asked for more")]
 fn kills() -> u64 {
     std::env::var("FETTLE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(8)
 }
@@ -20,7 +21,13 @@ fn check(run: &Value) {
     for (place, entry) in board.iter().enumerate() {
         assert_eq!((&entry["rank"], &entry["status"]), (&json!(place + 1), &json!("succeeded")), "{entry}");
         let folds = run["folds"].as_u64().unwrap() as usize;
-        assert!(entry["metrics"].as_object().unwrap().values().all(|m| m["folds"].as_array().unwrap().len() == folds));
+        assert!(
+            entry["metrics"]
+                .as_object()
+                .unwrap()
+                .values()
+                .all(|m| m["folds"].as_array().unwrap().len() == folds)
+        );
     }
 }
 
@@ -41,13 +48,21 @@ fn a_run_survives_kills_at_any_moment() {
         let run = client.finished(&run);
         check(&run);
         let events = client.get(&format!("/v1/runs/{}/events", run["id"].as_str().unwrap())).json(200);
-        let ended = events["items"].as_array().unwrap().iter()
+        let ended = events["items"]
+            .as_array()
+            .unwrap()
+            .iter()
             .filter(|event| event["kind"].as_str().unwrap().starts_with("trial."))
             .count();
         assert_eq!(run["trials"], ended, "each trial ends once: {events}");
-        boards.push(run["leaderboard"].as_array().unwrap().iter()
-            .map(|entry| json!([entry["estimator"], entry["params"], entry["metrics"], entry["holdout"]]))
-            .collect());
+        boards.push(
+            run["leaderboard"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|entry| json!([entry["estimator"], entry["params"], entry["metrics"], entry["holdout"]]))
+                .collect(),
+        );
     }
     assert!(boards.windows(2).all(|pair| pair[0] == pair[1]), "a kill changes no result");
 }

@@ -1,5 +1,7 @@
 //! The HTTP API, as a client meets it: requests to a real `fettle up`.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+
 mod bad_files;
 mod bad_rows;
 mod bad_runs;

@@ -28,7 +28,11 @@ fn every_operation_is_open_to_those_who_may_and_nobody_else() {
     let api = admin.get("/openapi.json").json(200);
     let (mut asked, mut table) = (0, Vec::new());
     for (path, methods) in api["paths"].as_object().unwrap() {
-        let path: String = path.split('/').map(|part| if part.starts_with('{') { "none" } else { part }).collect::<Vec<_>>().join("/");
+        let path: String = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "none" } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
         for (method, operation) in methods.as_object().unwrap() {
             let permission = operation["x-permission"].as_str().unwrap();
             table.push(format!("{} {permission}", operation["operationId"].as_str().unwrap()));
@@ -36,7 +40,9 @@ fn every_operation_is_open_to_those_who_may_and_nobody_else() {
                 let got = client.send(&method.to_uppercase(), &path, &[], b"");
                 let allowed = holders(permission).contains(role);
                 match (allowed, *role) {
-                    (true, _) => assert!(!matches!(got.status, 401 | 403), "{role} {method} {path}: {}", got.text()),
+                    (true, _) => {
+                        assert!(!matches!(got.status, 401 | 403), "{role} {method} {path}: {}", got.text())
+                    }
                     (false, "nobody") => drop(got.problem(401, "unauthenticated", &[])),
                     (false, _) => drop(got.problem(403, "forbidden", &[role])),
                 }

@@ -54,7 +54,14 @@ pub struct App {
 
 impl App {
     /// An app on these slots.
-    pub fn new(slots: Slots, clock: Arc<dyn Clock>, ids: Ids, limits: Limits, boot: String, openapi: String) -> Self {
+    pub fn new(
+        slots: Slots,
+        clock: Arc<dyn Clock>,
+        ids: Ids,
+        limits: Limits,
+        boot: String,
+        openapi: String,
+    ) -> Self {
         Self {
             served: ServedCache::new(limits.model_cache_bytes),
             trainers: TrainerCache::default(),

@@ -40,11 +40,16 @@ impl<'a> Idempotency<'a> {
     pub(crate) fn of(app: &'a App, operation: &str, call: &Call) -> Result<Self> {
         let key = match &call.idempotency_key {
             None => None,
-            Some(key) if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Some(key)
+                if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) =>
+            {
                 Some(Key::new(format!("{}/idempotency", call.workspace()?), format!("{operation}/{key}")))
             }
             Some(_) => {
-                return Err(Problem::invalid("Idempotency-Key", "an idempotency key is 1 to 255 visible ASCII characters"));
+                return Err(Problem::invalid(
+                    "Idempotency-Key",
+                    "an idempotency key is 1 to 255 visible ASCII characters",
+                ));
             }
         };
         let mut request = Sha256::new();
@@ -61,9 +66,12 @@ impl<'a> Idempotency<'a> {
         match record::load::<Record>(&*self.app.slots.database, key).await? {
             None => Ok(Seen::First),
             Some(found) if found.value.request == self.request => Ok(Seen::Again(found.value.made)),
-            Some(_) => Err(Problem::new(Kind::IdempotencyKeyReused, "the idempotency key came with another request before")
-                .at_field("Idempotency-Key")
-                .remedy("use a new key for a new request")),
+            Some(_) => Err(Problem::new(
+                Kind::IdempotencyKeyReused,
+                "the idempotency key came with another request before",
+            )
+            .at_field("Idempotency-Key")
+            .remedy("use a new key for a new request")),
         }
     }
 

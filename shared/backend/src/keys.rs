@@ -124,11 +124,20 @@ pub async fn create_key(app: &App, call: &Call, new: NewKey) -> Result<ApiKey> {
     let workspace = call.workspace()?;
     let idempotency = Idempotency::of(app, "keys.create", call)?;
     if let Seen::Again(id) = idempotency.look().await? {
-        return Err(Problem::new(Kind::AlreadyExists, format!("the key {id} was made by this request before; it was shown then"))
-            .remedy("revoke it and make another if it was lost"));
+        return Err(Problem::new(
+            Kind::AlreadyExists,
+            format!("the key {id} was made by this request before; it was shown then"),
+        )
+        .remedy("revoke it and make another if it was lost"));
     }
-    if new.name.trim().is_empty() || new.name.chars().count() > NAME_CHARS || new.name.chars().any(char::is_control) {
-        return Err(Problem::invalid("name", format!("a key's name is 1 to {NAME_CHARS} printable characters")));
+    if new.name.trim().is_empty()
+        || new.name.chars().count() > NAME_CHARS
+        || new.name.chars().any(char::is_control)
+    {
+        return Err(Problem::invalid(
+            "name",
+            format!("a key's name is 1 to {NAME_CHARS} printable characters"),
+        ));
     }
     let token = generate(&app.ids);
     let record = record_of(&token, workspace, &new.name, new.role, app.now())?;
@@ -151,7 +160,9 @@ pub async fn revoke(app: &App, caller: &Caller, id: &str) -> Result<()> {
         return Err(missing());
     }
     if caller.subject == id {
-        return Err(Problem::new(Kind::WrongState, "a key can not revoke itself").remedy("use another admin key"));
+        return Err(
+            Problem::new(Kind::WrongState, "a key can not revoke itself").remedy("use another admin key")
+        );
     }
     let key = key_key(&caller.workspace, id);
     let found = load::<KeyRecord>(&*app.slots.database, &key).await?.ok_or_else(missing)?;
@@ -171,7 +182,9 @@ pub async fn install_first_admin(database: &dyn Database, clock: &dyn Clock, tok
     let mut writes = writes_of(&record)?;
     writes.push(create(first_admin_key(), &record.id)?);
     database.write(&writes).await.map_err(|error| match error {
-        error if error.is_conflict() => Problem::new(Kind::AlreadyExists, "the platform has its first admin key already"),
+        error if error.is_conflict() => {
+            Problem::new(Kind::AlreadyExists, "the platform has its first admin key already")
+        }
         error => error.into(),
     })
 }

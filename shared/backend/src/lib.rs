@@ -1,4 +1,23 @@
 //! What Fettle does: domain types, ports and use cases, free of any cloud, database or web server.
 
+pub mod app;
+pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod datasets;
+pub mod deployments;
+pub mod due;
+pub mod events;
+mod idempotency;
+pub mod ids;
+pub mod keys;
+pub mod limits;
+pub mod models;
+pub mod openapi;
+pub mod operation;
 pub mod permission;
 pub mod ports;
+pub mod problem;
+pub mod record;
+pub mod runs;
+pub mod trials;

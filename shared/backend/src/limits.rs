@@ -43,8 +43,9 @@ pub fn check_name(field: &str, name: &str) -> Result<()> {
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     if !fits {
-        return Err(Problem::invalid(field, format!("`{field}` is not a name that can be used"))
-            .remedy(format!("use 1 to {NAME_CHARS} letters, digits, `.`, `_` or `-`, a letter or digit first")));
+        return Err(Problem::invalid(field, format!("`{field}` is not a name that can be used")).remedy(
+            format!("use 1 to {NAME_CHARS} letters, digits, `.`, `_` or `-`, a letter or digit first"),
+        ));
     }
     Ok(())
 }

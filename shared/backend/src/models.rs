@@ -7,8 +7,12 @@ use crate::limits::check_name;
 use crate::operation::Call;
 use crate::ports::{Key, Presigned};
 use crate::problem::{Kind, Problem, Result};
-use crate::record::{ATTEMPTS, List, PageRequest, Stored, all, back_off, check_revision, create, list as page, load, update};
-use crate::runs::{self, ArtifactRef, DatasetRef, RunRecord, Score, TrialStatus, artifact_key, run_key, scores};
+use crate::record::{
+    ATTEMPTS, List, PageRequest, Stored, all, back_off, check_revision, create, list as page, load, update,
+};
+use crate::runs::{
+    self, ArtifactRef, DatasetRef, RunRecord, Score, TrialStatus, artifact_key, run_key, scores,
+};
 use fettle_engine::metrics::{Metric, Task};
 use fettle_engine::table::Field;
 use jiff::{SignedDuration, Timestamp};
@@ -167,23 +171,22 @@ pub async fn register(app: &App, call: &Call, new: NewVersion) -> Result<ModelVe
     let key = model_key(workspace, &new.name);
     for attempt in 0..ATTEMPTS {
         let now = app.now();
-        let (id, number, write) = match load::<ModelRecord>(database, &key).await? {
-            Some(Stored { value: mut model, revision }) => {
-                model.latest += 1;
-                (model.id.clone(), model.latest, update(key.clone(), &model, revision)?)
-            }
-            None => {
-                let model = ModelRecord {
-                    id: app.ids.id("mdl"),
-                    name: new.name.clone(),
-                    latest: 1,
-                    aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
-                    created_at: now,
-                };
-                (model.id.clone(), 1, create(key.clone(), &model)?)
-            }
+        let found_before = load::<ModelRecord>(database, &key).await?;
+        let (id, number, write) = if let Some(Stored { value: mut model, revision }) = found_before {
+            model.latest += 1;
+            (model.id.clone(), model.latest, update(key.clone(), &model, revision)?)
+        } else {
+            let model = ModelRecord {
+                id: app.ids.id("mdl"),
+                name: new.name.clone(),
+                latest: 1,
+                aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
+                created_at: now,
+            };
+            (model.id.clone(), 1, create(key.clone(), &model)?)
         };
-        let version = ModelVersion { name: new.name.clone(), version: number, created_at: now, ..found.clone() };
+        let version =
+            ModelVersion { name: new.name.clone(), version: number, created_at: now, ..found.clone() };
         let mut writes = vec![write, create(version_key(workspace, &id, number), &version)?];
         writes.extend(idempotency.made(&format!("{}@{number}", new.name))?);
         match database.write(&writes).await {
@@ -197,7 +200,8 @@ pub async fn register(app: &App, call: &Call, new: NewVersion) -> Result<ModelVe
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Problem::new(Kind::Unavailable, format!("too many versions of `{}` at once", new.name)).remedy("try again"))
+    Err(Problem::new(Kind::Unavailable, format!("too many versions of `{}` at once", new.name))
+        .remedy("try again"))
 }
 
 async fn made_before(app: &App, workspace: &str, made: &str) -> Result<ModelVersion> {
@@ -207,11 +211,15 @@ async fn made_before(app: &App, workspace: &str, made: &str) -> Result<ModelVers
 
 /// The version that a trial's artifact would be, but for its number.
 async fn source(app: &App, workspace: &str, new: &NewVersion) -> Result<ModelVersion> {
-    let missing_run = || Problem::not_found("run", &new.run).at_field("run").remedy("GET /v1/runs lists them");
+    let missing_run =
+        || Problem::not_found("run", &new.run).at_field("run").remedy("GET /v1/runs lists them");
     if !crate::ids::is_id(&new.run, "run") {
         return Err(missing_run());
     }
-    let run = load::<RunRecord>(&*app.slots.database, &run_key(workspace, &new.run)).await?.ok_or_else(missing_run)?.value;
+    let run = load::<RunRecord>(&*app.slots.database, &run_key(workspace, &new.run))
+        .await?
+        .ok_or_else(missing_run)?
+        .value;
     let wanted = match (&new.trial, &run.best) {
         (Some(trial), _) => trial.clone(),
         (None, Some(best)) if run.status.is_over() => best.trial.clone(),
@@ -223,12 +231,17 @@ async fn source(app: &App, workspace: &str, new: &NewVersion) -> Result<ModelVer
     };
     let (plan, trials) = runs::parts(app, workspace, &new.run).await?;
     let trial = trials.into_iter().find(|trial| trial.id == wanted).ok_or_else(|| {
-        Problem::not_found("trial", &wanted).at_field("trial").remedy("the run's leaderboard lists its trials")
+        Problem::not_found("trial", &wanted)
+            .at_field("trial")
+            .remedy("the run's leaderboard lists its trials")
     })?;
     let (TrialStatus::Succeeded, Some(ArtifactRef { sha256, bytes })) = (trial.status, trial.artifact) else {
-        return Err(Problem::new(Kind::WrongState, format!("trial {} is {}", trial.id, trial.status.as_str()))
-            .at_field("trial")
-            .remedy("choose one that has succeeded"));
+        return Err(Problem::new(
+            Kind::WrongState,
+            format!("trial {} is {}", trial.id, trial.status.as_str()),
+        )
+        .at_field("trial")
+        .remedy("choose one that has succeeded"));
     };
     let loaded = load_artifact(app, workspace, &sha256).await?;
     Ok(ModelVersion {
@@ -281,7 +294,9 @@ pub(crate) async fn find(app: &App, workspace: &str, name: &str) -> Result<Store
 
 /// The models of a workspace, by name.
 pub async fn list(app: &App, workspace: &str, request: &PageRequest) -> Result<List<Model>> {
-    Ok(page::<ModelRecord>(&*app.slots.database, models_partition(workspace), request, false).await?.map(view))
+    Ok(page::<ModelRecord>(&*app.slots.database, models_partition(workspace), request, false)
+        .await?
+        .map(view))
 }
 
 /// A model with its versions.
@@ -297,11 +312,17 @@ pub async fn show(app: &App, workspace: &str, name: &str) -> Result<Model> {
 pub async fn show_version(app: &App, workspace: &str, name: &str, version: &str) -> Result<ModelVersion> {
     let model = find(app, workspace, name).await?.value;
     let number = version.parse().ok().or_else(|| model.aliases.get(version).copied());
-    let missing = || Problem::not_found("version", version).remedy(format!("GET /v1/models/{name} lists them"));
+    let missing =
+        || Problem::not_found("version", version).remedy(format!("GET /v1/models/{name} lists them"));
     find_version(app, workspace, &model, number.ok_or_else(missing)?).await
 }
 
-pub(crate) async fn find_version(app: &App, workspace: &str, model: &ModelRecord, number: u32) -> Result<ModelVersion> {
+pub(crate) async fn find_version(
+    app: &App,
+    workspace: &str,
+    model: &ModelRecord,
+    number: u32,
+) -> Result<ModelVersion> {
     let found = load(&*app.slots.database, &version_key(workspace, &model.id, number)).await?;
     found.map(|stored| stored.value).ok_or_else(|| {
         Problem::not_found("version", &number.to_string())

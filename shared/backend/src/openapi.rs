@@ -1,4 +1,4 @@
-//! The API's description (OpenAPI 3.1), made from the registry.
+//! The API's description (`OpenAPI` 3.1), made from the registry.
 
 use crate::operation::{Entry, Operation};
 use crate::permission::Permission;

@@ -139,14 +139,14 @@ impl Operation {
     /// With the type of its JSON body.
     #[must_use]
     pub fn takes<T: JsonSchema>(mut self) -> Self {
-        self.takes = Some(|generator| generator.subschema_for::<T>());
+        self.takes = Some(SchemaGenerator::subschema_for::<T>);
         self
     }
 
     /// With the status and type of its JSON answer.
     #[must_use]
     pub fn gives<T: JsonSchema>(mut self, status: u16) -> Self {
-        self.gives = (status, Some(|generator| generator.subschema_for::<T>()));
+        self.gives = (status, Some(SchemaGenerator::subschema_for::<T>));
         self
     }
 
@@ -272,7 +272,12 @@ impl Reply {
 
     /// 302 to another address.
     pub fn redirect(url: String) -> Self {
-        Self { status: 302, content_type: "application/json", headers: vec![("location", url)], body: Vec::new() }
+        Self {
+            status: 302,
+            content_type: "application/json",
+            headers: vec![("location", url)],
+            body: Vec::new(),
+        }
     }
 
     /// With the revision that `If-Match` takes.

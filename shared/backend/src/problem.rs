@@ -4,7 +4,7 @@
 //! and what to do; the log gets the source, once, with the request id that the answer carries.
 
 use crate::ports;
-use fettle_engine::SpecError;
+use fettle_engine::plan::SpecError;
 use fettle_engine::table::{RowError, TableError};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -71,7 +71,9 @@ impl Kind {
             Kind::AlreadyExists => (409, "already-exists", "The name is taken"),
             Kind::Stale => (412, "stale-revision", "It changed since you read it"),
             Kind::WrongState => (409, "wrong-state", "Not in its present state"),
-            Kind::IdempotencyKeyReused => (422, "idempotency-key-reused", "The idempotency key was used before"),
+            Kind::IdempotencyKeyReused => {
+                (422, "idempotency-key-reused", "The idempotency key was used before")
+            }
             Kind::Table(code) => (422, *code, "The file can not be used as a table"),
             Kind::Spec(code) => (422, *code, "The run can not be planned"),
             Kind::Row => (422, "row-does-not-fit", "A row does not fit the model's schema"),
@@ -124,6 +126,12 @@ pub struct ProblemBody {
 pub struct Problem {
     /// Why.
     pub kind: Kind,
+    story: Box<Story>,
+}
+
+/// All that is seldom looked at, kept apart so that a result stays small.
+#[derive(Debug)]
+struct Story {
     detail: String,
     place: Option<Place>,
     remedy: Option<String>,
@@ -133,7 +141,10 @@ pub struct Problem {
 impl Problem {
     /// A problem of that kind; `detail` is for the caller.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), place: None, remedy: None, source: None }
+        Self {
+            kind,
+            story: Box::new(Story { detail: detail.into(), place: None, remedy: None, source: None }),
+        }
     }
 
     /// There is no such `what` as `name` for this caller.
@@ -149,22 +160,23 @@ impl Problem {
 
     /// A fault of the platform's; the caller is told no more than that.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let mut problem = Self::new(Kind::Internal, "something went wrong inside; the log has it under the request id");
-        problem.source = Some(source.into());
+        let mut problem =
+            Self::new(Kind::Internal, "something went wrong inside; the log has it under the request id");
+        problem.story.source = Some(source.into());
         problem
     }
 
     /// With the field of the request that is wrong.
     #[must_use]
     pub fn at_field(mut self, field: impl Into<String>) -> Self {
-        self.place.get_or_insert_default().field = Some(field.into());
+        self.story.place.get_or_insert_default().field = Some(field.into());
         self
     }
 
     /// With what the caller can do.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+        self.story.remedy = Some(remedy.into());
         self
     }
 
@@ -175,12 +187,12 @@ impl Problem {
 
     /// What is wrong, in words.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.story.detail
     }
 
     /// If a transaction's condition did not hold: of which write.
     pub(crate) fn conflict_at(&self) -> Option<usize> {
-        let error = self.source.as_ref()?.downcast_ref::<ports::Error>()?;
+        let error = self.story.source.as_ref()?.downcast_ref::<ports::Error>()?;
         match error.kind() {
             ports::ErrorKind::Conflict { at } => Some(at),
             _ => None,
@@ -194,9 +206,9 @@ impl Problem {
             kind: format!("urn:fettle:problem:{}", answer.code),
             title: answer.title.to_owned(),
             status: answer.status,
-            detail: self.detail.clone(),
-            place: self.place.clone(),
-            remedy: self.remedy.clone(),
+            detail: self.story.detail.clone(),
+            place: self.story.place.clone(),
+            remedy: self.story.remedy.clone(),
             request_id: None,
         }
     }
@@ -204,13 +216,13 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind.answer().code, self.detail)
+        write!(f, "{}: {}", self.kind.answer().code, self.story.detail)
     }
 }
 
 impl std::error::Error for Problem {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
+        self.story.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
     }
 }
 
@@ -218,7 +230,8 @@ impl From<ports::Error> for Problem {
     fn from(error: ports::Error) -> Self {
         let mut problem = match error.kind() {
             ports::ErrorKind::Unavailable => {
-                Self::new(Kind::Unavailable, "a part of the platform does not answer").remedy("try again in a few seconds")
+                Self::new(Kind::Unavailable, "a part of the platform does not answer")
+                    .remedy("try again in a few seconds")
             }
             ports::ErrorKind::Conflict { .. } => {
                 Self::new(Kind::Unavailable, "too many changes to the same thing at once").remedy("try again")
@@ -228,21 +241,18 @@ impl From<ports::Error> for Problem {
                 return Self::internal(error);
             }
         };
-        problem.source = Some(error.into());
+        problem.story.source = Some(error.into());
         problem
     }
 }
 
 impl From<TableError> for Problem {
     fn from(error: TableError) -> Self {
-        Self {
-            kind: Kind::Table(error.kind.code()),
-            detail: error.detail,
-            place: (error.row.is_some() || error.column.is_some())
-                .then_some(Place { field: None, row: error.row, column: error.column }),
-            remedy: Some(error.remedy),
-            source: None,
+        let mut problem = Self::new(Kind::Table(error.kind.code()), error.detail).remedy(error.remedy);
+        if error.row.is_some() || error.column.is_some() {
+            problem.story.place = Some(Place { field: None, row: error.row, column: error.column });
         }
+        problem
     }
 }
 

@@ -16,7 +16,10 @@ pub(crate) struct Stored<T> {
 }
 
 /// The record under a key.
-pub(crate) async fn load<T: DeserializeOwned>(database: &dyn Database, key: &Key) -> Result<Option<Stored<T>>> {
+pub(crate) async fn load<T: DeserializeOwned>(
+    database: &dyn Database,
+    key: &Key,
+) -> Result<Option<Stored<T>>> {
     database.get(key).await?.map(decode).transpose()
 }
 
@@ -93,11 +96,7 @@ pub(crate) async fn list<T: DeserializeOwned>(
     page: &PageRequest,
     descending: bool,
 ) -> Result<List<Stored<T>>> {
-    let query = Query {
-        after: page.after.clone(),
-        descending,
-        ..Query::prefix(partition, "", page.limit)
-    };
+    let query = Query { after: page.after.clone(), descending, ..Query::prefix(partition, "", page.limit) };
     let found = database.query(&query).await?;
     Ok(List {
         items: found.items.into_iter().map(decode).collect::<Result<_>>()?,
@@ -106,7 +105,10 @@ pub(crate) async fn list<T: DeserializeOwned>(
 }
 
 /// All records of a partition that is small by nature, such as the trials of a run.
-pub(crate) async fn all<T: DeserializeOwned>(database: &dyn Database, partition: &str) -> Result<Vec<Stored<T>>> {
+pub(crate) async fn all<T: DeserializeOwned>(
+    database: &dyn Database,
+    partition: &str,
+) -> Result<Vec<Stored<T>>> {
     let mut records = Vec::new();
     let mut query = Query::prefix(partition, "", 1000);
     loop {
@@ -127,9 +129,12 @@ pub(crate) fn check_revision(if_match: Option<&str>, revision: u64) -> Result<()
     if expected == "*" || expected.trim_matches('"').parse() == Ok(revision) {
         return Ok(());
     }
-    Err(Problem::new(Kind::Stale, format!("it is in revision {revision} now, not {}", expected.trim_matches('"')))
-        .at_field("If-Match")
-        .remedy("read it again and decide anew"))
+    Err(Problem::new(
+        Kind::Stale,
+        format!("it is in revision {revision} now, not {}", expected.trim_matches('"')),
+    )
+    .at_field("If-Match")
+    .remedy("read it again and decide anew"))
 }
 
 impl<T> List<T> {

@@ -23,11 +23,19 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 
 /// Every variable that there is. `.env.example` says the same, and a test holds the two together.
 pub const VARIABLES: &[Variable] = &[
-    variable("FETTLE_ENV", "development", "development, or production: refuses parts that are for one person only"),
+    variable(
+        "FETTLE_ENV",
+        "development",
+        "development, or production: refuses parts that are for one person only",
+    ),
     variable("FETTLE_DATA", "./.fettle", "the directory that holds everything"),
     variable("FETTLE_HOST", "127.0.0.1", "the address to listen on"),
     variable("FETTLE_PORT", "8080", "the port to listen on; 0 for any that is free"),
-    variable("FETTLE_PUBLIC_URL", "", "how clients reach the platform, for upload addresses; http://HOST:PORT if empty"),
+    variable(
+        "FETTLE_PUBLIC_URL",
+        "",
+        "how clients reach the platform, for upload addresses; http://HOST:PORT if empty",
+    ),
     variable("FETTLE_WORKERS", "", "trials at the same time; one a core if empty"),
     variable("FETTLE_STORAGE", "files", "where data sets and artifacts are: files"),
     variable("FETTLE_DATABASE", "sqlite", "where all state is: sqlite"),
@@ -37,14 +45,22 @@ pub const VARIABLES: &[Variable] = &[
     variable("FETTLE_COMPUTE", "threads", "where trials run: threads"),
     variable("FETTLE_NOTIFIER", "log", "who is told of events: log, or webhook"),
     variable("FETTLE_WEBHOOK_URL", "", "where the webhook notifier posts to"),
-    variable("FETTLE_ALLOWED_HOSTS", "", "hosts, comma-separated, that may be called although their address is private"),
+    variable(
+        "FETTLE_ALLOWED_HOSTS",
+        "",
+        "hosts, comma-separated, that may be called although their address is private",
+    ),
     variable("FETTLE_MAX_UPLOAD_BYTES", "1073741824", "the largest file that may be uploaded"),
     variable("FETTLE_MAX_TABLE_BYTES", "4294967296", "the largest table, decompressed"),
     variable("FETTLE_MAX_ROWS", "10000000", "the most rows of a table"),
     variable("FETTLE_MAX_COLUMNS", "2000", "the most columns of a table"),
     variable("FETTLE_MAX_PREDICT_ROWS", "10000", "the most rows in one request for predictions"),
     variable("FETTLE_MODEL_CACHE_BYTES", "268435456", "models kept in memory"),
-    variable("FETTLE_LOG", "warn", "what is logged: error, warn, info, debug, or a filter like fettle_backend=debug"),
+    variable(
+        "FETTLE_LOG",
+        "warn",
+        "what is logged: error, warn, info, debug, or a filter like fettle_backend=debug",
+    ),
     variable("FETTLE_LOG_FORMAT", "text", "text, or json: one object a line"),
     variable("FETTLE_URL", "", "the command line: the platform to talk to; the one in FETTLE_DATA if empty"),
     variable("FETTLE_KEY", "", "the command line: the key to use; the one in FETTLE_DATA if empty"),
@@ -110,7 +126,10 @@ struct Values(BTreeMap<String, String>);
 impl Values {
     fn text(&self, name: &str) -> String {
         self.0.get(name).filter(|value| !value.is_empty()).cloned().unwrap_or_else(|| {
-            VARIABLES.iter().find(|variable| variable.name == name).map_or_else(String::new, |v| v.default.to_owned())
+            VARIABLES
+                .iter()
+                .find(|variable| variable.name == name)
+                .map_or_else(String::new, |v| v.default.to_owned())
         })
     }
 
@@ -141,7 +160,9 @@ impl Config {
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, StartError> {
         let ours: BTreeMap<String, String> =
             vars.into_iter().filter(|(name, _)| name.starts_with("FETTLE_")).collect();
-        if let Some(unknown) = ours.keys().find(|name| !VARIABLES.iter().any(|variable| variable.name == **name)) {
+        if let Some(unknown) =
+            ours.keys().find(|name| !VARIABLES.iter().any(|variable| variable.name == **name))
+        {
             return Err(refused(unknown, "there is no such variable; .env.example lists them all"));
         }
         let values = Values(ours);
@@ -158,8 +179,12 @@ impl Config {
         let webhook = values.choice("FETTLE_NOTIFIER", &[("log", false), ("webhook", true)])?;
         let notifier = match (webhook, values.set("FETTLE_WEBHOOK_URL")) {
             (true, Some(url)) => NotifierChoice::Webhook(url),
-            (true, None) => return Err(refused("FETTLE_WEBHOOK_URL", "the webhook notifier needs an address")),
-            (false, Some(_)) => return Err(refused("FETTLE_WEBHOOK_URL", "set FETTLE_NOTIFIER=webhook to use it")),
+            (true, None) => {
+                return Err(refused("FETTLE_WEBHOOK_URL", "the webhook notifier needs an address"));
+            }
+            (false, Some(_)) => {
+                return Err(refused("FETTLE_WEBHOOK_URL", "set FETTLE_NOTIFIER=webhook to use it"));
+            }
             (false, None) => NotifierChoice::Log,
         };
         let environment = values.choice(
@@ -187,7 +212,8 @@ impl Config {
             return Err(refused("FETTLE_WORKERS", "it is 1 to 256"));
         }
         let public_url = values.set("FETTLE_PUBLIC_URL");
-        if public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        if public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+        {
             return Err(refused("FETTLE_PUBLIC_URL", "it begins with http:// or https://"));
         }
         Ok(Self {
@@ -207,7 +233,8 @@ impl Config {
                 .collect(),
             limits,
             log: values.text("FETTLE_LOG"),
-            log_format: values.choice("FETTLE_LOG_FORMAT", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
+            log_format: values
+                .choice("FETTLE_LOG_FORMAT", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
         })
     }
 }

@@ -48,7 +48,14 @@ impl Platform {
         let Wired { slots, files, data } = wire(&config, &public_url, &clock, &boot).await?;
         let database = Arc::clone(&slots.database);
         let description = openapi::describe(&operations).to_string();
-        let app = Arc::new(App::new(slots, Arc::clone(&clock), ids.clone(), config.limits.clone(), boot, description));
+        let app = Arc::new(App::new(
+            slots,
+            Arc::clone(&clock),
+            ids.clone(),
+            config.limits.clone(),
+            boot,
+            description,
+        ));
         let first_start = !keys::has_admin(&*database).await?;
         let admin_key = admin_key(&data, &app, first_start).await?;
 

@@ -1,4 +1,4 @@
-//! The queue pump and the clock: what SQS event mappings and EventBridge do in AWS.
+//! The queue pump and the clock: what SQS event mappings and `EventBridge` do in AWS.
 
 use fettle_backend::app::App;
 use fettle_backend::operation::{Call, Entry, Handler, Operation};
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 const TICK: Duration = Duration::from_secs(5);
 
 /// How long a message is hidden while it is worked on; renewed three times as often.
-const VISIBILITY: Duration = Duration::from_secs(60);
+const VISIBILITY: Duration = Duration::from_mins(1);
 
 /// How long a lane waits for a message.
 const WAIT: Duration = Duration::from_secs(20);
@@ -37,7 +37,12 @@ impl Pump {
                         QueueName::Ingest | QueueName::Notify => 1,
                     };
                     for _ in 0..lanes {
-                        let lane = Lane { app: Arc::clone(app), queue, name: operation.name, handler: operation.handler };
+                        let lane = Lane {
+                            app: Arc::clone(app),
+                            queue,
+                            name: operation.name,
+                            handler: operation.handler,
+                        };
                         tasks.spawn(lane.run(stopped.clone()));
                     }
                 }
@@ -143,5 +148,5 @@ impl Lane {
 
 /// 1, 2, 4, … seconds, at most a minute.
 fn backoff(attempt: u32) -> Duration {
-    Duration::from_secs(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_secs(60))
+    Duration::from_secs(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_mins(1))
 }

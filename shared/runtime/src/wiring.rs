@@ -8,7 +8,8 @@ use fettle_backend::ids::{Ids, SystemEntropy};
 use fettle_backend::keys::KeyAuth;
 use fettle_backend::ports::{Error, ErrorKind, Notifier};
 use fettle_embedded::{
-    DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute, WebhookNotifier, key_file,
+    DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute, WebhookNotifier,
+    key_file,
 };
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -36,7 +37,9 @@ pub(crate) async fn wire(
     let files = Arc::new(FileStorage::open(data.objects(), public_url, signing_key, Arc::clone(clock))?);
     let notifier: Arc<dyn Notifier> = match &config.notifier {
         NotifierChoice::Log => Arc::new(LogNotifier),
-        NotifierChoice::Webhook(url) => Arc::new(WebhookNotifier::new(url, config.allowed_hosts.iter().cloned())?),
+        NotifierChoice::Webhook(url) => {
+            Arc::new(WebhookNotifier::new(url, config.allowed_hosts.iter().cloned())?)
+        }
     };
     let slots = Slots {
         storage: Arc::<FileStorage>::clone(&files),
@@ -61,10 +64,12 @@ fn signing_key(data: &DataDir, clock: &Arc<dyn Clock>) -> Result<[u8; 32], Start
         })
     })?;
     let text = text.trim();
-    let bytes = (0..32).map(|at| text.get(at * 2..at * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+    let bytes =
+        (0..32).map(|at| text.get(at * 2..at * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
     let key: Option<Vec<u8>> = bytes.collect();
     key.and_then(|key| key.try_into().ok()).ok_or_else(|| {
-        let context = format!("{} does not hold a key: delete it, and addresses given before are void", path.display());
+        let context =
+            format!("{} does not hold a key: delete it, and addresses given before are void", path.display());
         Error::new(ErrorKind::Corrupt, context).into()
     })
 }

@@ -8,7 +8,8 @@ const EXAMPLE: &str = include_str!("../../../.env.example");
 #[test]
 fn the_example_and_the_program_know_the_same_variables() {
     let documented: Vec<(&str, &str)> = EXAMPLE.lines().filter_map(|line| line.split_once('=')).collect();
-    let known: Vec<(&str, &str)> = VARIABLES.iter().map(|variable| (variable.name, variable.default)).collect();
+    let known: Vec<(&str, &str)> =
+        VARIABLES.iter().map(|variable| (variable.name, variable.default)).collect();
     assert_eq!(documented, known);
 }
 

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::due::{self, Due};
 use crate::idempotency::hex;
 use crate::ports::QueueName;
-use crate::problem::{Kind, Problem, ProblemBody, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::record::{ATTEMPTS, Stored, back_off, load, update};
 use fettle_engine::table::{Profile, ReadLimits, TableError, profile, read};
 use jiff::SignedDuration;
@@ -44,24 +44,29 @@ struct Read {
 /// second message for the same file changes nothing.
 pub async fn ingest(app: &App, uploaded: &Uploaded) -> Result<()> {
     let Some((workspace, id, number)) = parse_upload_key(&uploaded.key) else {
-        return Err(Problem::new(Kind::Malformed, format!("`{}` is not where a file is uploaded to", uploaded.key)));
+        return Err(Problem::new(
+            Kind::Malformed,
+            format!("`{}` is not where a file is uploaded to", uploaded.key),
+        ));
     };
     let Some(version) = begin(app, workspace, id, number, uploaded).await? else { return Ok(()) };
     let outcome = match app.slots.storage.get(&uploaded.key).await {
         Ok(bytes) => {
             let size = bytes.len() as u64;
             let limits = app.limits.read.clone();
-            let read = tokio::task::spawn_blocking(move || read_file(&bytes, &limits)).await.map_err(Problem::internal)?;
-            read.map_err(|error| Problem::from(error).body()).map(|read| (size, read))
+            let read = tokio::task::spawn_blocking(move || read_file(&bytes, &limits))
+                .await
+                .map_err(Problem::internal)?;
+            read.map_err(Problem::from).map(|read| (size, read))
         }
-        Err(error) if error.is_not_found() => Err(Problem::new(Kind::NotFound, "the uploaded file is gone")
-            .remedy("upload it again")
-            .body()),
+        Err(error) if error.is_not_found() => {
+            Err(Problem::new(Kind::NotFound, "the uploaded file is gone").remedy("upload it again"))
+        }
         Err(error) => return Err(error.into()),
     };
     match outcome {
         Ok((size, read)) => finish(app, workspace, id, version, size, read).await?,
-        Err(error) => fail(app, workspace, id, version, error).await?,
+        Err(problem) => fail(app, workspace, id, version, &problem).await?,
     }
     app.slots.storage.delete(&uploaded.key).await?;
     Ok(())
@@ -83,23 +88,25 @@ async fn begin(
     let database = &*app.slots.database;
     let key = version_key(workspace, id, number);
     for attempt in 0..ATTEMPTS {
-        let Some(Stored { value: mut version, revision }) = load::<VersionRecord>(database, &key).await? else {
+        let Some(Stored { value: mut version, revision }) = load::<VersionRecord>(database, &key).await?
+        else {
             return Ok(None);
         };
         if version.upload != uploaded.key || matches!(version.status, Status::Ready | Status::Failed) {
             return Ok(None);
         }
         if version.tries >= TRIES {
-            let error = Problem::new(Kind::Internal, format!("the file could not be read in {TRIES} tries"))
-                .remedy("make it smaller, or save it as Parquet, and upload it again")
-                .body();
-            fail(app, workspace, id, Stored { value: version, revision }, error).await?;
+            let problem =
+                Problem::new(Kind::Internal, format!("the file could not be read in {TRIES} tries"))
+                    .remedy("make it smaller, or save it as Parquet, and upload it again");
+            fail(app, workspace, id, Stored { value: version, revision }, &problem).await?;
             return Ok(None);
         }
         version.status = Status::Ingesting;
         version.tries += 1;
         let entry = Due::new(QueueName::Ingest, uploaded)?;
-        let (due_key, mut writes) = due::renew(version.due.as_ref(), app.now() + LATE, workspace, &work(id, number), &entry)?;
+        let (due_key, mut writes) =
+            due::renew(version.due.as_ref(), app.now() + LATE, workspace, &work(id, number), &entry)?;
         version.due = Some(due_key);
         writes.push(update(key.clone(), &version, revision)?);
         match database.write(&writes).await {
@@ -144,10 +151,16 @@ async fn finish(
     end(app, workspace, id, version, revision).await
 }
 
-async fn fail(app: &App, workspace: &str, id: &str, stored: Stored<VersionRecord>, error: ProblemBody) -> Result<()> {
+async fn fail(
+    app: &App,
+    workspace: &str,
+    id: &str,
+    stored: Stored<VersionRecord>,
+    problem: &Problem,
+) -> Result<()> {
     let Stored { value: mut version, revision } = stored;
     version.status = Status::Failed;
-    version.error = Some(error);
+    version.error = Some(problem.body());
     end(app, workspace, id, version, revision).await
 }
 
@@ -159,7 +172,9 @@ async fn end(app: &App, workspace: &str, id: &str, mut version: VersionRecord, r
         let mut writes = vec![update(version_key(workspace, id, version.version), &version, revision)?];
         writes.extend(due.as_ref().map(due::DueKey::remove));
         if version.status == Status::Ready {
-            let Some(name) = load::<String>(database, &super::id_key(workspace, id)).await? else { return Ok(()) };
+            let Some(name) = load::<String>(database, &super::id_key(workspace, id)).await? else {
+                return Ok(());
+            };
             let key = name_key(workspace, &name.value);
             let Some(record) = load::<DatasetRecord>(database, &key).await? else { return Ok(()) };
             if record.value.ready.is_none_or(|ready| ready < version.version) {

@@ -6,7 +6,9 @@ mod record;
 pub use fettle_engine::table::Profile;
 pub use ingest::{Uploaded, ingest};
 pub use record::{Dataset, DatasetColumn, NewDataset, Status};
-pub(crate) use record::{DatasetRecord, VersionRecord, object_prefix, profile_key, snapshot_key, version_key};
+pub(crate) use record::{
+    DatasetRecord, VersionRecord, object_prefix, profile_key, snapshot_key, version_key,
+};
 
 use crate::app::App;
 use crate::due::{self, Due};
@@ -16,7 +18,9 @@ use crate::limits::{check_bytes, check_name};
 use crate::operation::Call;
 use crate::ports::{Key, Outgoing, QueueName, Write};
 use crate::problem::{Kind, Problem, Result};
-use crate::record::{ATTEMPTS, List, PageRequest, Stored, all, back_off, check_revision, create, list as page, load, update};
+use crate::record::{
+    ATTEMPTS, List, PageRequest, Stored, all, back_off, check_revision, create, list as page, load, update,
+};
 use fettle_engine::table::Table;
 use jiff::SignedDuration;
 use record::{id_key, name_key, versions_partition};
@@ -62,7 +66,11 @@ async fn with_upload(
 ) -> Result<Dataset> {
     let mut view = record::view(&record.value, &version);
     if view.status == Status::AwaitingUpload {
-        let upload = app.slots.storage.presign_upload(&version.value.upload, app.limits.upload_bytes, UPLOAD_VALID).await?;
+        let upload = app
+            .slots
+            .storage
+            .presign_upload(&version.value.upload, app.limits.upload_bytes, UPLOAD_VALID)
+            .await?;
         view.upload = Some(upload);
     }
     Ok(view)
@@ -86,18 +94,15 @@ async fn add_version(
         let now = app.now();
         let key = name_key(workspace, name);
         let found: Option<Stored<DatasetRecord>> = load(database, &key).await?;
-        let (record, mut writes) = match found {
-            Some(stored) => {
-                let record = DatasetRecord { newest: stored.value.newest + 1, ..stored.value };
-                let write = update(key, &record, stored.revision)?;
-                (Stored { value: record, revision: stored.revision + 1 }, vec![write])
-            }
-            None => {
-                let record =
-                    DatasetRecord { id: app.ids.id("ds"), name: name.to_owned(), newest: 1, ready: None, created_at: now };
-                let writes = vec![create(key, &record)?, create(id_key(workspace, &record.id), &record.name)?];
-                (Stored { value: record, revision: 1 }, writes)
-            }
+        let (record, mut writes) = if let Some(Stored { value: before, revision }) = found {
+            let record = DatasetRecord { newest: before.newest + 1, ..before };
+            let write = update(key, &record, revision)?;
+            (Stored { value: record, revision: revision + 1 }, vec![write])
+        } else {
+            let (id, name) = (app.ids.id("ds"), name.to_owned());
+            let record = DatasetRecord { id, name, newest: 1, ready: None, created_at: now };
+            let writes = vec![create(key, &record)?, create(id_key(workspace, &record.id), &record.name)?];
+            (Stored { value: record, revision: 1 }, writes)
         };
         let DatasetRecord { id, newest, .. } = &record.value;
         let upload = record::upload_key(workspace, id, *newest, &app.ids.uuid().simple().to_string());
@@ -169,18 +174,29 @@ pub(crate) async fn find_ready(
     reference: &str,
 ) -> Result<(DatasetRecord, VersionRecord)> {
     let (record, mut version) = find(app, workspace, reference).await?;
-    if let Some(ready) = record.value.ready.filter(|_| version.value.status != Status::Ready && !reference.contains('@')) {
+    if let Some(ready) =
+        record.value.ready.filter(|_| version.value.status != Status::Ready && !reference.contains('@'))
+    {
         let key = version_key(workspace, &record.value.id, ready);
         version = load(&*app.slots.database, &key).await?.unwrap_or(version);
     }
     let VersionRecord { version: number, status, .. } = version.value;
     if status != Status::Ready {
         let name = &record.value.name;
-        let problem = Problem::new(Kind::WrongState, format!("version {number} of data set `{name}` is {}", status.as_str()));
+        let problem = Problem::new(
+            Kind::WrongState,
+            format!("version {number} of data set `{name}` is {}", status.as_str()),
+        );
         return Err(match status {
-            Status::Failed => problem.remedy(format!("GET /v1/datasets/{name} says what was wrong with the file")),
-            Status::AwaitingUpload => problem.remedy("PUT the file to the address that its creation answered"),
-            Status::Ingesting | Status::Ready => problem.remedy(format!("wait until GET /v1/datasets/{name} says `ready`")),
+            Status::Failed => {
+                problem.remedy(format!("GET /v1/datasets/{name} says what was wrong with the file"))
+            }
+            Status::AwaitingUpload => {
+                problem.remedy("PUT the file to the address that its creation answered")
+            }
+            Status::Ingesting | Status::Ready => {
+                problem.remedy(format!("wait until GET /v1/datasets/{name} says `ready`"))
+            }
         });
     }
     Ok((record.value, version.value))
@@ -219,7 +235,12 @@ pub(crate) async fn profile_of(app: &App, workspace: &str, id: &str, version: u3
 }
 
 /// The first rows of a ready version.
-pub async fn preview(app: &App, workspace: &str, reference: &str, rows: usize) -> Result<Vec<Map<String, Value>>> {
+pub async fn preview(
+    app: &App,
+    workspace: &str,
+    reference: &str,
+    rows: usize,
+) -> Result<Vec<Map<String, Value>>> {
     if !(1..=1000).contains(&rows) {
         return Err(Problem::invalid("rows", "`rows` is 1 to 1000"));
     }
@@ -240,7 +261,8 @@ pub(crate) async fn snapshot(app: &App, workspace: &str, id: &str, version: u32)
 /// Deletes a data set with all its versions. What was trained on it stays.
 pub async fn delete(app: &App, workspace: &str, name: &str, if_match: Option<&str>) -> Result<()> {
     let database = &*app.slots.database;
-    let record = find_record(app, workspace, name).await?.ok_or_else(|| Problem::not_found("data set", name))?;
+    let record =
+        find_record(app, workspace, name).await?.ok_or_else(|| Problem::not_found("data set", name))?;
     check_revision(if_match, record.revision)?;
     let id = record.value.id;
     // Files first: a kill in between leaves a data set that is listed, and can be deleted again.

@@ -121,7 +121,13 @@ pub(crate) struct VersionRecord {
 }
 
 impl VersionRecord {
-    pub(crate) fn new(version: u32, status: Status, bytes: u64, upload: String, created_at: Timestamp) -> Self {
+    pub(crate) fn new(
+        version: u32,
+        status: Status,
+        bytes: u64,
+        upload: String,
+        created_at: Timestamp,
+    ) -> Self {
         Self {
             version,
             status,

@@ -89,7 +89,10 @@ pub async fn deploy(app: &App, call: &Call, new: NewDeployment) -> Result<Deploy
     check_name("name", &new.name)?;
     let follows = match (new.alias, new.version) {
         (Some(_), Some(_)) => {
-            return Err(Problem::invalid("alias", "a deployment follows an alias or stays with a version, not both"));
+            return Err(Problem::invalid(
+                "alias",
+                "a deployment follows an alias or stays with a version, not both",
+            ));
         }
         (None, Some(version)) => Follows::Version(version),
         (alias, None) => Follows::Alias(alias.unwrap_or_else(|| CHAMPION.to_owned())),
@@ -101,7 +104,8 @@ pub async fn deploy(app: &App, call: &Call, new: NewDeployment) -> Result<Deploy
         follows,
         created_at: app.now(),
     };
-    let model = models::find(app, workspace, &new.model).await.map_err(|problem| problem.at_field("model"))?;
+    let model =
+        models::find(app, workspace, &new.model).await.map_err(|problem| problem.at_field("model"))?;
     let version = served_version(&model.value, &record.follows).ok_or_else(|| no_version(&record))?;
     models::find_version(app, workspace, &model.value, version).await?;
     let mut writes = vec![create(deployment_key(workspace, &new.name), &record)?];
@@ -110,9 +114,11 @@ pub async fn deploy(app: &App, call: &Call, new: NewDeployment) -> Result<Deploy
         Ok(()) => Ok(view(Stored { value: record, revision: 1 }, Some(version))),
         Err(error) if error.is_conflict() => match idempotency.look().await? {
             Seen::Again(name) => show(app, workspace, &name).await,
-            Seen::First => Err(Problem::new(Kind::AlreadyExists, format!("there is a deployment `{}`", new.name))
-                .at_field("name")
-                .remedy("choose another name, move the alias that it follows, or delete it first")),
+            Seen::First => {
+                Err(Problem::new(Kind::AlreadyExists, format!("there is a deployment `{}`", new.name))
+                    .at_field("name")
+                    .remedy("choose another name, move the alias that it follows, or delete it first"))
+            }
         },
         Err(error) => Err(error.into()),
     }
@@ -162,7 +168,8 @@ pub async fn show(app: &App, workspace: &str, name: &str) -> Result<Deployment> 
 /// The deployments of a workspace, by name.
 pub async fn list(app: &App, workspace: &str, request: &PageRequest) -> Result<List<Deployment>> {
     let found =
-        page::<DeploymentRecord>(&*app.slots.database, deployments_partition(workspace), request, false).await?;
+        page::<DeploymentRecord>(&*app.slots.database, deployments_partition(workspace), request, false)
+            .await?;
     let mut items = Vec::with_capacity(found.items.len());
     for stored in found.items {
         items.push(with_version(app, workspace, stored).await?);

@@ -80,9 +80,12 @@ fn check_rows(limits: &Limits, rows: usize) -> Result<()> {
     }
     if rows > limits.predict_rows {
         let limit = limits.predict_rows;
-        return Err(Problem::new(Kind::TooLarge, format!("{rows} rows are more than the {limit} that one request may have"))
-            .at_field("rows")
-            .remedy(format!("send at most {limit} rows at a time")));
+        return Err(Problem::new(
+            Kind::TooLarge,
+            format!("{rows} rows are more than the {limit} that one request may have"),
+        )
+        .at_field("rows")
+        .remedy(format!("send at most {limit} rows at a time")));
     }
     Ok(())
 }

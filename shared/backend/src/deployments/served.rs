@@ -86,7 +86,8 @@ impl ServedCache {
         let id = (workspace.to_owned(), sha256.to_owned());
         let slot = {
             let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-            let kept = models.entry(id.clone()).or_insert_with(|| Kept { used: app.now(), model: Arc::default() });
+            let kept =
+                models.entry(id.clone()).or_insert_with(|| Kept { used: app.now(), model: Arc::default() });
             kept.used = app.now();
             Arc::clone(&kept.model)
         };

@@ -57,7 +57,9 @@ impl KeyRing {
 
     /// The value that was sealed for this place, by any key of the ring; `Corrupt` for anything else.
     pub fn open(&self, place: &str, sealed: &str) -> Result<String> {
-        let refused = || Error::new(ErrorKind::Corrupt, "the value was not sealed for this place by any key of the ring");
+        let refused = || {
+            Error::new(ErrorKind::Corrupt, "the value was not sealed for this place by any key of the ring")
+        };
         let token = sealed.strip_prefix(MARK).ok_or_else(refused)?;
         let inside = self.0.decrypt(token).map_err(|_| refused())?;
         let inside: Opened = serde_json::from_slice(&inside).map_err(|_| refused())?;

@@ -4,8 +4,8 @@ mod record;
 mod view;
 
 pub(crate) use record::{
-    ArtifactRef, Best, DatasetRef, FoldRecord, Lease, RunRecord, TrialRecord, artifact_key, event_key, plan_key, run_key,
-    trial_key, trials_partition,
+    ArtifactRef, Best, DatasetRef, FoldRecord, Lease, RunRecord, TrialRecord, artifact_key, event_key,
+    plan_key, run_key, trial_key, trials_partition,
 };
 pub use record::{Event, Events, LeaderboardEntry, NewRun, Progress, Run, RunStatus, Score, TrialStatus};
 pub(crate) use view::scores;
@@ -72,7 +72,8 @@ pub async fn start(app: &App, call: &Call, new: NewRun) -> Result<Run> {
     let now = app.now();
     let id = app.ids.id("run");
     let dispatch = TrialMessage::Run { workspace: workspace.to_owned(), run: id.clone() };
-    let (due_key, due_write) = due::set(now + due::GRACE, workspace, &id, &Due::new(QueueName::Trial, &dispatch)?)?;
+    let (due_key, due_write) =
+        due::set(now + due::GRACE, workspace, &id, &Due::new(QueueName::Trial, &dispatch)?)?;
     let record = RunRecord {
         id: id.clone(),
         dataset: DatasetRef {
@@ -98,8 +99,12 @@ pub async fn start(app: &App, call: &Call, new: NewRun) -> Result<Run> {
         error: None,
         due: Some(due_key),
     };
-    let trials: Vec<TrialRecord> =
-        plan.trials.iter().zip(1..).map(|(spec, number)| TrialRecord::new(app.ids.id("trl"), number, spec)).collect();
+    let trials: Vec<TrialRecord> = plan
+        .trials
+        .iter()
+        .zip(1..)
+        .map(|(spec, number)| TrialRecord::new(app.ids.id("trl"), number, spec))
+        .collect();
     let event = Event {
         seq: 1,
         at: now,
@@ -150,7 +155,8 @@ pub async fn dispatch_trials(app: &App, workspace: &str, run: &str) -> Result<()
 }
 
 /// Reads a run, changes it, and writes it with what belongs to the change; begins anew when somebody
-/// else was faster. `Ok(None)` from the change leaves everything as it is.
+/// else was faster. `Ok(None)` from the change leaves everything as it is. A conflict of what belongs
+/// to the change is an error; its index counts the run's own write as the first.
 pub(crate) async fn change<F>(app: &App, workspace: &str, run: &str, mut make: F) -> Result<Option<RunRecord>>
 where
     F: FnMut(&mut RunRecord) -> Result<Option<Vec<Write>>>,
@@ -162,12 +168,12 @@ where
             return Ok(None);
         };
         let Some(with) = make(&mut record)? else { return Ok(Some(record)) };
-        let mut writes = with;
-        let at_run = writes.len();
-        writes.push(update(key.clone(), &record, revision)?);
+        // The run comes first: when it has changed, so have its events, and that is what is to be told.
+        let mut writes = vec![update(key.clone(), &record, revision)?];
+        writes.extend(with);
         match database.write(&writes).await {
             Ok(()) => return Ok(Some(record)),
-            Err(error) if error.kind() == (crate::ports::ErrorKind::Conflict { at: at_run }) => {
+            Err(error) if error.kind() == (crate::ports::ErrorKind::Conflict { at: 0 }) => {
                 back_off(attempt, app.ids.random::<1>()[0]).await;
             }
             Err(error) => return Err(error.into()),
@@ -300,7 +306,10 @@ pub async fn cancel(app: &App, workspace: &str, run: &str) -> Result<Run> {
     }
     if let Some(status @ (RunStatus::Succeeded | RunStatus::Failed)) = over {
         let status = serde_json::to_value(status).map_err(Problem::internal)?;
-        return Err(Problem::new(Kind::WrongState, format!("the run has ended as {}", status.as_str().unwrap_or_default())));
+        return Err(Problem::new(
+            Kind::WrongState,
+            format!("the run has ended as {}", status.as_str().unwrap_or_default()),
+        ));
     }
     show(app, workspace, run).await
 }

@@ -1,6 +1,8 @@
 //! How a run looks from outside.
 
-use super::record::{FoldRecord, LeaderboardEntry, Progress, Run, RunRecord, Score, TrialRecord, TrialStatus};
+use super::record::{
+    FoldRecord, LeaderboardEntry, Progress, Run, RunRecord, Score, TrialRecord, TrialStatus,
+};
 use fettle_engine::metrics::Metric;
 use fettle_engine::plan::Plan;
 use std::collections::BTreeMap;
@@ -112,7 +114,8 @@ pub(crate) fn scores(folds: &[FoldRecord]) -> BTreeMap<Metric, Score> {
         .metrics
         .keys()
         .filter_map(|metric| {
-            let values: Vec<f64> = folds.iter().filter_map(|fold| fold.metrics.get(metric).copied()).collect();
+            let values: Vec<f64> =
+                folds.iter().filter_map(|fold| fold.metrics.get(metric).copied()).collect();
             (values.len() == folds.len()).then(|| (*metric, Score::of(values)))
         })
         .collect()

@@ -6,8 +6,8 @@ use crate::ports::{ErrorKind, QueueName, TrialJob, Write};
 use crate::problem::Result;
 use crate::record::{Stored, load, update};
 use crate::runs::{
-    ArtifactRef, Best, FoldRecord, Lease, RunRecord, RunStatus, TrialMessage, TrialRecord, TrialStatus, change, event,
-    run_key, scores, send_telling, telling, trial_key,
+    ArtifactRef, Best, FoldRecord, Lease, RunRecord, RunStatus, TrialMessage, TrialRecord, TrialStatus,
+    change, event, run_key, scores, send_telling, telling, trial_key,
 };
 use fettle_engine::metrics::Metric;
 use jiff::SignedDuration;
@@ -64,7 +64,9 @@ impl Claim {
             }
             record.losses += 1;
         }
-        let Some(run_record) = load::<RunRecord>(database, &run_key(workspace, run)).await? else { return Ok(None) };
+        let Some(run_record) = load::<RunRecord>(database, &run_key(workspace, run)).await? else {
+            return Ok(None);
+        };
         let run_record = run_record.value;
 
         record.status = TrialStatus::Running;
@@ -73,10 +75,9 @@ impl Claim {
         let entry = Due::new(QueueName::Trial, &TrialMessage::Trial(job.clone()))?;
         let (due_key, mut writes) = due::renew(record.due.as_ref(), now + LEASE, workspace, trial, &entry)?;
         record.due = Some(due_key);
-        let at_trial = writes.len();
-        writes.push(update(key, &record, revision)?);
+        writes.insert(0, update(key, &record, revision)?);
 
-        let written = if run_record.status == RunStatus::Queued {
+        let (at_trial, written) = if run_record.status == RunStatus::Queued {
             let changed = change(app, workspace, run, |run| {
                 if run.status != RunStatus::Queued {
                     return Ok(Some(writes.clone()));
@@ -88,9 +89,10 @@ impl Claim {
                 all.push(event(workspace, run, now, "run.started", summary, json!(null))?);
                 Ok(Some(all))
             });
-            changed.await.map(|run| run.unwrap_or(run_record))
+            // After the run's own write.
+            (1, changed.await.map(|run| run.unwrap_or(run_record)))
         } else {
-            database.write(&writes).await.map(|()| run_record).map_err(Into::into)
+            (0, database.write(&writes).await.map(|()| run_record).map_err(Into::into))
         };
         match written {
             Ok(run) => Ok(Some(Claim { job: job.clone(), run, trial: record, revision: revision + 1 })),
@@ -115,7 +117,8 @@ impl Claim {
         let now = app.now();
         let TrialJob { workspace, trial, .. } = &self.job;
         let entry = Due::new(QueueName::Trial, &TrialMessage::Trial(self.job.clone()))?;
-        let (due_key, mut writes) = due::renew(self.trial.due.as_ref(), now + LEASE, workspace, trial, &entry)?;
+        let (due_key, mut writes) =
+            due::renew(self.trial.due.as_ref(), now + LEASE, workspace, trial, &entry)?;
         self.trial.due = Some(due_key);
         if let Some(lease) = &mut self.trial.lease {
             lease.until = now + LEASE;
@@ -141,7 +144,8 @@ impl Claim {
         self.trial.status = TrialStatus::Queued;
         self.trial.lease = None;
         let entry = Due::new(QueueName::Trial, &TrialMessage::Trial(self.job.clone()))?;
-        let (due_key, mut writes) = due::renew(self.trial.due.as_ref(), now + due::GRACE, workspace, trial, &entry)?;
+        let (due_key, mut writes) =
+            due::renew(self.trial.due.as_ref(), now + due::GRACE, workspace, trial, &entry)?;
         self.trial.due = Some(due_key);
         if self.write(app, &mut writes).await?.is_ok() {
             app.slots.compute.start(std::slice::from_ref(&self.job)).await?;
@@ -155,7 +159,12 @@ impl Claim {
         if self.trial.failures >= FAILURES {
             return self.end(app, End::Failed(reason)).await;
         }
-        tracing::warn!(run = self.job.run, trial = self.job.trial, reason, "a try has failed; the trial is tried again");
+        tracing::warn!(
+            run = self.job.run,
+            trial = self.job.trial,
+            reason,
+            "a try has failed; the trial is tried again"
+        );
         self.trial.error = Some(reason);
         self.release(app).await
     }
@@ -201,8 +210,16 @@ impl Claim {
             record.remaining -= 1;
             self.rank(record);
             let summary = summary(&self.trial, record.metric);
-            let data = json!({ "trial": trial, "estimator": self.trial.estimator, "remaining": record.remaining });
-            writes.push(event(&workspace, record, now, &format!("trial.{}", status.as_str()), summary, data)?);
+            let data =
+                json!({ "trial": trial, "estimator": self.trial.estimator, "remaining": record.remaining });
+            writes.push(event(
+                &workspace,
+                record,
+                now,
+                &format!("trial.{}", status.as_str()),
+                summary,
+                data,
+            )?);
             if record.remaining == 0 && !record.status.is_over() {
                 writes.push(close(&workspace, record, now)?);
                 let (message, write) = telling(&workspace, record, now)?;
@@ -214,7 +231,8 @@ impl Claim {
         .await;
         match ended {
             Ok(_) => {}
-            Err(problem) if problem.conflict_at() == Some(0) => {
+            // After the run's own write.
+            Err(problem) if problem.conflict_at() == Some(1) => {
                 tracing::warn!(run, trial, "the lease was lost: somebody else works on the trial");
                 return Ok(());
             }
@@ -260,7 +278,8 @@ fn close(workspace: &str, run: &mut RunRecord, now: jiff::Timestamp) -> Result<W
     run.finished_at = Some(now);
     if let Some(best) = &run.best {
         run.status = RunStatus::Succeeded;
-        let (summary, data) = (format!("the best trial is {}", best.trial), json!({ "best": best.trial, "score": best.score }));
+        let (summary, data) =
+            (format!("the best trial is {}", best.trial), json!({ "best": best.trial, "score": best.score }));
         return event(workspace, run, now, "run.succeeded", summary, data);
     }
     run.status = RunStatus::Failed;

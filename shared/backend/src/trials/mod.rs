@@ -10,7 +10,9 @@ use crate::idempotency::hex;
 use crate::ports::TrialJob;
 use crate::problem::Result;
 use crate::record::load;
-use crate::runs::{ArtifactRef, FoldRecord, RunRecord, RunStatus, TrialMessage, artifact_key, dispatch_trials, run_key};
+use crate::runs::{
+    ArtifactRef, FoldRecord, RunRecord, RunStatus, TrialMessage, artifact_key, dispatch_trials, run_key,
+};
 use claim::{Claim, End, LEASE, Lost};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -62,7 +64,9 @@ async fn folds_and_finish(app: &App, claim: &mut Claim) -> Result<Stop> {
     }
     let trainer = match app.trainers.get(app, &claim.job, &claim.run).await {
         Ok(trainer) => trainer,
-        Err(problem) if problem.status() < 500 => return Ok(Stop::End(End::Failed(problem.detail().to_owned()))),
+        Err(problem) if problem.status() < 500 => {
+            return Ok(Stop::End(End::Failed(problem.detail().to_owned())));
+        }
         Err(problem) => return Err(problem),
     };
     let mut written = Instant::now();
@@ -148,6 +152,9 @@ where
 
 fn panic_reason(error: tokio::task::JoinError) -> String {
     let Ok(panic) = error.try_into_panic() else { return "the fit was stopped".to_owned() };
-    let words = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    let words = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned());
     format!("the fit panicked: {}", words.unwrap_or_else(|| "no words".to_owned()))
 }

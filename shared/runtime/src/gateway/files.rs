@@ -49,7 +49,8 @@ pub(super) async fn upload(State(door): State<Door>, Path(key): Path<String>, re
 async fn receive(door: &Door, key: &str, request: Request) -> Result<()> {
     let grant = door.grant("PUT", key, request.uri())?;
     let limit = grant.max_bytes.unwrap_or(door.app.limits.upload_bytes);
-    let known = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let known =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let stream = request.into_body().into_data_stream();
     let written = if known.is_some_and(|length: u64| length > limit) {
         drain(stream).await;
@@ -61,8 +62,11 @@ async fn receive(door: &Door, key: &str, request: Request) -> Result<()> {
     match written {
         Ok(_) => {}
         Err(ErrorKind::TooLarge) => {
-            return Err(Problem::new(Kind::TooLarge, format!("the file is larger than the limit of {limit} bytes"))
-                .remedy("make it smaller, or set FETTLE_MAX_UPLOAD_BYTES"));
+            return Err(Problem::new(
+                Kind::TooLarge,
+                format!("the file is larger than the limit of {limit} bytes"),
+            )
+            .remedy("make it smaller, or set FETTLE_MAX_UPLOAD_BYTES"));
         }
         Err(kind) => return Err(Problem::internal(format!("the upload could not be kept: {kind:?}"))),
     }

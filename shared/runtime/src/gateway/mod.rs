@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest wait for a request's body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// So much of a refused body is read all the same.
 const DRAIN_BYTES: u64 = 1 << 30;
@@ -93,10 +93,16 @@ impl Door {
         &self.operations[self.at]
     }
 
-    async fn handle(&self, parameters: RawPathParams, request: Request, request_id: String) -> Result<Response> {
+    async fn handle(
+        &self,
+        parameters: RawPathParams,
+        request: Request,
+        request_id: String,
+    ) -> Result<Response> {
         let operation = self.operation();
         let (parts, body) = request.into_parts();
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header =
+            |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         // Before a byte of the body is read.
         let caller = self.admit(header("authorization").as_deref()).await?;
         let limit = operation.max_body.map_or(self.app.limits.body_bytes, |limit| limit(&self.app));
@@ -117,7 +123,8 @@ impl Door {
         // A task of its own: a caller that hangs up does not stop what was begun, and a panic is an
         // answer.
         let (app, handler) = (Arc::clone(&self.app), operation.handler);
-        let reply = tokio::spawn(async move { handler(&app, call).await }).await.map_err(Problem::internal)??;
+        let reply =
+            tokio::spawn(async move { handler(&app, call).await }).await.map_err(Problem::internal)??;
         Ok(answer(reply, &request_id))
     }
 
@@ -141,14 +148,20 @@ impl Door {
         };
         if !caller.role.grants(operation.permission) {
             let role = caller.role;
-            return Err(Problem::new(Kind::Forbidden, format!("the role {role} may not do {}", operation.name))
-                .remedy("ask an admin for a key with another role"));
+            return Err(Problem::new(
+                Kind::Forbidden,
+                format!("the role {role} may not do {}", operation.name),
+            )
+            .remedy("ask an admin for a key with another role"));
         }
         Ok(Some(caller))
     }
 }
 
-fn path_parameters(operation: &Operation, parameters: &RawPathParams) -> Result<BTreeMap<&'static str, String>> {
+fn path_parameters(
+    operation: &Operation,
+    parameters: &RawPathParams,
+) -> Result<BTreeMap<&'static str, String>> {
     let Entry::Http { path, .. } = operation.entry else { return Ok(BTreeMap::new()) };
     let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let found: HashMap<&str, &str> = parameters.iter().collect();
