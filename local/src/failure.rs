@@ -73,9 +73,10 @@ impl Failure {
         self
     }
 
-    /// The same failure with its place told in other words.
-    pub(crate) fn map_place(mut self, tell: impl FnOnce(&str) -> String) -> Self {
-        self.place = self.place.map(|place| tell(&place));
+    /// The same failure with what and where told in other words.
+    pub(crate) fn reworded(mut self, reword: impl Fn(&str) -> String) -> Self {
+        self.detail = reword(&self.detail);
+        self.place = self.place.map(|place| reword(&place));
         self
     }
 

@@ -112,11 +112,15 @@ pub(crate) fn seconds(seconds: f64) -> String {
 }
 
 /// The leaderboard: the best in colour, what failed with its reason.
-pub(crate) fn leaderboard(run: &Run) -> String {
+pub(crate) fn leaderboard(run: &Run, with_trials: bool) -> String {
     let metric = run.metric.as_str();
-    let mut lines = table(&["rank", "estimator", metric, "held out", "fit", "trial"]);
+    let mut header = vec!["rank", "estimator", metric, "held out", "fit"];
+    header.extend(with_trials.then_some("trial"));
+    let mut lines = table(&header);
     for trial in &run.leaderboard {
-        lines.add_row(leaderboard_row(trial, metric));
+        let mut cells = leaderboard_row(trial, metric);
+        cells.extend(with_trials.then(|| Cell::new(&trial.trial).add_attribute(Attribute::Dim)));
+        lines.add_row(cells);
     }
     let reasons = run.leaderboard.iter().filter_map(|trial| {
         let reason = trial.error.as_ref()?;
@@ -140,8 +144,7 @@ fn leaderboard_row(trial: &Trial, metric: &str) -> Vec<Cell> {
         Cell::new(&trial.estimator),
         right(mean.unwrap_or_else(|| trial.status.clone())),
         right(held_out.map_or_else(String::new, |held_out| score(*held_out))),
-        right(trial.fit_s.map_or_else(String::new, seconds)),
-        Cell::new(&trial.trial).add_attribute(Attribute::Dim),
+        right(trial.fit_s.filter(|_| !trial.metrics.is_empty()).map_or_else(String::new, seconds)),
     ];
     match (trial.rank, trial.status.as_str()) {
         (Some(1), _) => {

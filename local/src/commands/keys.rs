@@ -69,7 +69,11 @@ impl Keys {
             Keys::List => {
                 let reply = session.client.list(&["keys"])?;
                 session.show(&reply, || {
-                    let list: Page<Key> = reply.read()?;
+                    let mut list: Page<Key> = reply.read()?;
+                    // The zone's letter would sort after a fraction's digits.
+                    list.items.sort_by(|a, b| {
+                        a.created_at.trim_end_matches('Z').cmp(b.created_at.trim_end_matches('Z'))
+                    });
                     let mut lines = tables::table(&["id", "name", "role", "made"]);
                     for key in &list.items {
                         let made = tables::when(&key.created_at);

@@ -95,6 +95,6 @@ fn show(run: &Run) -> String {
     parts.extend(dropped.map(|feature| styled(DIM, format!("without `{}`: {}", feature.name, feature.why))));
     parts.extend(run.notes.iter().map(|note| styled(DIM, note)));
     parts.push(String::new());
-    parts.push(tables::leaderboard(run));
+    parts.push(tables::leaderboard(run, true));
     parts.join("\n")
 }

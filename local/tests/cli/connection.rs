@@ -20,7 +20,9 @@ fn without_a_server_it_says_how_to_get_one() {
 fn a_server_that_does_not_answer_is_named() {
     let context = Context::without_server();
     // The discard port: nothing listens there.
-    context.fettle(&["runs", "list", "--url", "http://127.0.0.1:9"]).failed(3, &["http://127.0.0.1:9 does not answer"]);
+    context
+        .fettle(&["runs", "list", "--url", "http://127.0.0.1:9"])
+        .failed(3, &["http://127.0.0.1:9 does not answer"]);
     context.fettle(&["runs", "list", "--url", "http://host.invalid"]).failed(3, &["http://host.invalid"]);
 }
 
@@ -37,7 +39,9 @@ fn a_killed_server_leaves_an_address_where_nobody_answers() {
 #[test]
 fn what_is_no_address_is_a_usage_error() {
     let context = Context::without_server();
-    context.fettle(&["runs", "list", "--url", "penguins"]).failed(2, &["`penguins` is not the address of a server"]);
+    context
+        .fettle(&["runs", "list", "--url", "penguins"])
+        .failed(2, &["`penguins` is not the address of a server"]);
 }
 
 #[test]
@@ -85,7 +89,8 @@ fn a_reader_that_has_gone_is_no_failure() {
     let context = Context::with_penguins();
     let mut command = context.command();
     command.args(["datasets", "preview", "penguins", "--rows", "300"]);
-    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let ran = crate::context::Ran::of(&child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
@@ -100,7 +105,9 @@ fn help_tells_the_exit_codes() {
 #[test]
 fn completions_are_scripts_of_their_shells() {
     let context = Context::without_server();
-    for (shell, part) in [("bash", "complete -F _fettle"), ("zsh", "#compdef fettle"), ("fish", "complete -c fettle")] {
+    for (shell, part) in
+        [("bash", "complete -F _fettle"), ("zsh", "#compdef fettle"), ("fish", "complete -c fettle")]
+    {
         let script = context.fettle(&["completions", shell]).done().stdout;
         assert!(script.contains(part), "{shell}");
         assert!(script.contains("deployments"), "{shell}");

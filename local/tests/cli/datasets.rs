@@ -49,14 +49,19 @@ fn what_is_wrong_with_a_file_is_told_with_its_place() {
     context.write("ragged.csv", "a,b\n1,2\n3,4\n5,6,7\n8,9\n");
     snapshot!("push_ragged", context.fettle(&["datasets", "push", "ragged.csv"]));
     let shown = context.fettle(&["datasets", "show", "ragged"]).done();
-    assert!(shown.stdout.starts_with("ragged version 1: failed") && shown.stdout.contains("error: "), "{shown}");
+    assert!(
+        shown.stdout.starts_with("ragged version 1: failed") && shown.stdout.contains("error: "),
+        "{shown}"
+    );
 
     context.write("empty.csv", "");
     context.fettle(&["datasets", "push", "empty.csv"]).failed(1, &["help: "]);
     context.fettle(&["datasets", "push", "missing.csv"]).failed(1, &["missing.csv: No such file"]);
     context.fettle(&["datasets", "push", "."]).failed(2, &["--name"]);
     context.fettle(&["datasets", "push", ".", "--name", "x"]).failed(1, &["not a file"]);
-    context.fettle(&["datasets", "push", "penguins.csv", "--name", "a/b"]).failed(1, &["where: name", "help: "]);
+    context
+        .fettle(&["datasets", "push", "penguins.csv", "--name", "a/b"])
+        .failed(1, &["where: name", "help: "]);
 }
 
 #[test]

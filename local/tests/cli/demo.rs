@@ -1,6 +1,7 @@
 //! `fettle demo`.
 
 use crate::context::{Context, Ran, snapshot};
+use std::fmt::Write;
 
 #[test]
 fn the_first_time_it_makes_version_1_and_then_version_2() {
@@ -20,7 +21,7 @@ fn it_takes_a_table_of_the_users_own() {
     let mut text = "size,colour,price\n".to_owned();
     for row in 0..120 {
         let colour = ["red", "green", "blue"][row % 3];
-        text += &format!("{},{colour},{}\n", row % 17, 3 * (row % 17) + row % 3);
+        writeln!(text, "{},{colour},{}", row % 17, 3 * (row % 17) + row % 3).unwrap();
     }
     context.write("toys.csv", &text);
     let demo = context.fettle(&["demo", "--data", "toys.csv", "--target", "price"]).done();
@@ -29,7 +30,8 @@ fn it_takes_a_table_of_the_users_own() {
     assert!(demo.stdout.contains("predict toys FILE.csv"), "{demo}");
     assert!(context.data().is_dir());
 
-    let demo = context.fettle(&["demo", "--file", "toys.csv", "--target", "colour", "--data", "elsewhere"]).done();
+    let demo =
+        context.fettle(&["demo", "--file", "toys.csv", "--target", "colour", "--data", "elsewhere"]).done();
     assert!(demo.stdout.contains("--data elsewhere"), "{demo}");
     assert!(context.path().join("elsewhere/admin.key").exists());
 }

@@ -5,7 +5,8 @@ use crate::context::Context;
 #[test]
 fn every_answer_is_json() {
     let context = Context::deployed();
-    let run = context.fettle(&["runs", "list", "--json"]).json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let run =
+        context.fettle(&["runs", "list", "--json"]).json()["items"][0]["id"].as_str().unwrap().to_owned();
     for (arguments, part) in [
         (&["datasets", "list"][..], "items"),
         (&["datasets", "show", "penguins"], "columns"),
@@ -33,7 +34,10 @@ fn every_answer_is_json() {
         (&["openapi"], "paths"),
     ] {
         let json = context.fettle(&[arguments, &["--json"]].concat()).json();
-        assert!(json.get(part).is_some_and(|part| !part.is_null()), "{part} in the answer to {arguments:?}: {json}");
+        assert!(
+            json.get(part).is_some_and(|part| !part.is_null()),
+            "{part} in the answer to {arguments:?}: {json}"
+        );
     }
 }
 

@@ -15,7 +15,8 @@ fn a_key_is_shown_once_and_worthless_once_revoked() {
     snapshot!("not_allowed", context.fettle(&["datasets", "list", "--key", &key]));
 
     let keys = context.fettle(&["keys", "list", "--json"]).json();
-    let of_scorer = keys["items"].as_array().unwrap().iter().find(|key| key["name"] == "scorer").unwrap().clone();
+    let of_scorer =
+        keys["items"].as_array().unwrap().iter().find(|key| key["name"] == "scorer").unwrap().clone();
     context.fettle(&["keys", "revoke", of_scorer["id"].as_str().unwrap()]).done();
     context.fettle(&["predict", "penguins", "penguins.csv", "--key", &key]).failed(4, &[]);
 }
@@ -23,7 +24,8 @@ fn a_key_is_shown_once_and_worthless_once_revoked() {
 #[test]
 fn a_viewer_looks_and_changes_nothing() {
     let context = Context::with_penguins();
-    let key = context.fettle(&["keys", "create", "looker", "--role", "viewer"]).done().stdout.trim().to_owned();
+    let key =
+        context.fettle(&["keys", "create", "looker", "--role", "viewer"]).done().stdout.trim().to_owned();
     context.fettle(&["datasets", "show", "penguins", "--key", &key]).done();
     for arguments in [
         &["datasets", "delete", "penguins"][..],

@@ -1,5 +1,7 @@
 //! The command line, as a user meets it: the real program against a real `fettle up`.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+
 mod connection;
 mod context;
 mod datasets;

@@ -7,7 +7,8 @@ const FAST: [&str; 6] = ["--estimators", "dummy,logistic", "--folds", "3", "--se
 #[test]
 fn with_wait_it_ends_in_a_leaderboard() {
     let context = Context::with_penguins();
-    let trained = context.fettle(&[&["train", "penguins", "--target", "species", "--wait"], &FAST[..]].concat()).done();
+    let trained =
+        context.fettle(&[&["train", "penguins", "--target", "species", "--wait"], &FAST[..]].concat()).done();
     assert!(trained.stderr.contains("run_"), "{trained}");
     snapshot!("train_wait", trained.stdout);
     snapshot!("runs_list", context.fettle(&["runs", "list"]));
@@ -27,8 +28,10 @@ fn without_wait_it_gives_the_id_and_says_how_to_watch() {
 #[test]
 fn a_file_is_pushed_first() {
     let context = Context::new();
-    let arguments = ["train", "./penguins.csv", "--target", "body_mass_g", "--task", "regression", "--metric", "mae"];
-    let trained = context.fettle(&[&arguments, &["--wait", "--estimators", "dummy,ridge"][..]].concat()).done();
+    let arguments =
+        ["train", "./penguins.csv", "--target", "body_mass_g", "--task", "regression", "--metric", "mae"];
+    let trained =
+        context.fettle(&[&arguments, &["--wait", "--estimators", "dummy,ridge"][..]].concat()).done();
     assert!(trained.stderr.contains("data set penguins version 1"), "{trained}");
     assert!(trained.stdout.contains("regression `body_mass_g` of penguins@1"), "{trained}");
     assert!(trained.stdout.contains("mae"), "{trained}");

@@ -11,7 +11,8 @@ fn the_admins_key_is_shown_once_and_kept_for_its_owner() {
     let context = Context::without_server();
     let mut shown = Vec::new();
     for _ in 0..2 {
-        let mut server = context.command().args(["up", "--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut server =
+            context.command().args(["up", "--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
         let told: Vec<String> = lines.by_ref().take_while(|line| !line.contains("Ctrl-C")).collect();
         shown.push(told.join("\n"));

@@ -87,13 +87,14 @@ fn next(table: &Table, data: &Path) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "fettle".to_owned());
     let data =
         if data == Path::new(DEFAULT_DATA) { String::new() } else { format!(" --data {}", data.display()) };
-    let name = &table.name;
+    let up = format!("{program} up{data}");
+    let predict = format!("{program} predict {} FILE.csv{data}", table.name);
+    let width = up.len().max(predict.len());
+    let line = |command: &str, why: &str| format!("{command:width$}  {}", styled(DIM, format!("# {why}")));
     format!(
-        "{} {}   {}\n      {}   {}",
+        "{} {}\n      {}",
         styled(BOLD, "next:"),
-        format_args!("{program} up{data}"),
-        styled(DIM, "keeps it running, with its API"),
-        format_args!("{program} predict {name} FILE.csv{data}"),
-        styled(DIM, "in another terminal, asks it about rows of yours"),
+        line(&up, "the platform as a server, with its HTTP API"),
+        line(&predict, "in another terminal: predictions for rows of yours"),
     )
 }

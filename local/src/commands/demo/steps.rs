@@ -1,7 +1,7 @@
 //! The demo's steps, each with what came of it and how long it took.
 
 use super::{PENGUINS, Table};
-use crate::api::{Dataset, Deployment, ModelVersion, Predictions, Preview, Run};
+use crate::api::{Dataset, Deployment, ModelVersion, Page, Prediction, Predictions, Preview, Run};
 use crate::client::{Client, route};
 use crate::commands::{push, watch};
 use crate::failure::{Exit, Failure, Result};
@@ -9,14 +9,18 @@ use crate::output::{self, BOLD, DIM, GOOD, styled};
 use crate::tables;
 use comfy_table::{Attribute, Cell, Color};
 use serde_json::{Map, Value, json};
+use std::cmp::Ordering;
 use std::time::Instant;
 
 /// The rows that are looked at for three to predict.
 const LOOKED_AT: &str = "1000";
 
-/// The most probabilities, and the most input columns, that a line has place for.
-const MOST_CLASSES: usize = 6;
-const MOST_INPUTS: usize = 4;
+/// The most classes whose probabilities are shown.
+const MOST_CLASSES: usize = 5;
+
+/// How wide the predictions may be, and what parts two columns, in characters.
+const WIDTH: usize = 76;
+const GAP: usize = 3;
 
 /// Upload, train, register, deploy, predict.
 pub(super) fn all(client: &Client, table: &Table) -> Result<()> {
@@ -73,7 +77,7 @@ fn train(client: &Client, table: &Table, dataset: &Dataset) -> Result<Run> {
         run.metric.replace('_', " "),
     );
     done(3, "Train", &about, begun)?;
-    output::line(&format!("\n{}\n", indented(&tables::leaderboard(&run))))?;
+    output::line(&format!("\n{}\n", indented(&tables::leaderboard(&run, false))))?;
     Ok(run)
 }
 
@@ -97,7 +101,7 @@ fn register(client: &Client, run: &Run, name: &str) -> Result<ModelVersion> {
 /// Serves the champion; where that was done before, it stays so.
 fn deploy(client: &Client, name: &str) -> Result<()> {
     let begun = Instant::now();
-    let page: crate::api::Page<Deployment> = client.list(&["deployments"])?.read()?;
+    let page: Page<Deployment> = client.list(&["deployments"])?.read()?;
     let deployment = match page.items.into_iter().find(|deployment| deployment.name == name) {
         None => {
             let body = json!({ "name": name, "model": name, "alias": "champion" });
@@ -160,35 +164,52 @@ fn three<'a>(rows: &'a [Map<String, Value>], target: &str) -> Vec<&'a Map<String
     chosen
 }
 
+/// What was asked, as far as there is place, what the file says, and what was predicted.
 fn predictions(
     rows: &[&Map<String, Value>],
     answer: &Predictions,
     table: &Table,
     version: &ModelVersion,
 ) -> String {
-    let inputs: Vec<&str> =
-        version.schema.inputs.iter().map(|field| field.name.as_str()).take(MOST_INPUTS).collect();
-    let classes: Vec<String> =
-        version.schema.classes.iter().flatten().map(tables::value).take(MOST_CLASSES).collect();
-    let probabilities: Vec<String> = classes.iter().map(|class| format!("p({class})")).collect();
-    let mut header = inputs.clone();
-    header.extend(["in the file", "predicted"]);
-    header.extend(probabilities.iter().map(String::as_str));
-    let mut lines = tables::table(&header);
-    for (row, predicted) in rows.iter().zip(&answer.predictions) {
-        let cell = |name: &str| row.get(name).map_or_else(String::new, tables::value);
-        let mut cells: Vec<Cell> = inputs.iter().map(|name| Cell::new(cell(name))).collect();
-        cells.push(Cell::new(cell(&table.target)));
-        cells.push(
-            Cell::new(tables::value(&predicted.prediction)).fg(Color::Green).add_attribute(Attribute::Bold),
-        );
-        cells.extend(classes.iter().map(|class| {
-            let of = predicted.probabilities.as_ref().and_then(|of| of.get(class)).and_then(Value::as_f64);
-            tables::right(of.map_or_else(String::new, |probability| format!("{probability:.3}")))
+    let cell = |row: &Map<String, Value>, name: &str| row.get(name).map_or_else(String::new, tables::value);
+    let mut columns: Vec<(String, Vec<String>)> = vec![
+        ("in the file".to_owned(), rows.iter().map(|row| cell(row, &table.target)).collect()),
+        ("predicted".to_owned(), answer.predictions.iter().map(|of| tables::value(&of.prediction)).collect()),
+    ];
+    for class in version.schema.classes.iter().flatten().map(tables::value).take(MOST_CLASSES) {
+        let of =
+            |of: &Prediction| of.probabilities.as_ref().and_then(|of| of.get(&class)).and_then(Value::as_f64);
+        let shown =
+            answer.predictions.iter().map(|row| of(row).map_or_else(String::new, |p| format!("{p:.3}")));
+        columns.push((class.clone(), shown.collect()));
+    }
+    let mut inputs = Vec::new();
+    let mut place = WIDTH.saturating_sub(columns.iter().map(width).sum());
+    for field in &version.schema.inputs {
+        let column = (field.name.clone(), rows.iter().map(|row| cell(row, &field.name)).collect());
+        match place.checked_sub(width(&column)) {
+            Some(left) => place = left,
+            None => break,
+        }
+        inputs.push(column);
+    }
+
+    let predicted = inputs.len() + 1;
+    let columns: Vec<_> = inputs.into_iter().chain(columns).collect();
+    let mut lines = tables::table(&columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+    for row in 0..rows.len().min(answer.predictions.len()) {
+        lines.add_row(columns.iter().enumerate().map(|(at, (_, cells))| match at.cmp(&predicted) {
+            Ordering::Less => Cell::new(&cells[row]),
+            Ordering::Equal => Cell::new(&cells[row]).fg(Color::Green).add_attribute(Attribute::Bold),
+            Ordering::Greater => tables::right(&cells[row]),
         }));
-        lines.add_row(cells);
     }
     tables::text(&lines)
+}
+
+/// The place that a column takes.
+fn width((name, cells): &(String, Vec<String>)) -> usize {
+    GAP + cells.iter().chain([name]).map(|text| text.chars().count()).max().unwrap_or_default()
 }
 
 fn indented(text: &str) -> String {

@@ -55,7 +55,7 @@ impl Predict {
             }
             let path = ["deployments", &self.name, "predict"];
             let reply = session.client.post_bytes(route(&path), chunk.media_type, &chunk.body);
-            let reply = reply.map_err(|failure| failure.map_place(|place| place_in_file(place, sent)))?;
+            let reply = reply.map_err(|failure| failure.reworded(|text| in_whole_input(text, sent)))?;
             let answer: Predictions = reply.read()?;
             if answer.predictions.len() != chunk.rows.len() {
                 let (rows, predictions) = (chunk.rows.len(), answer.predictions.len());
@@ -136,15 +136,15 @@ fn unsendable(error: impl std::fmt::Display) -> Failure {
     Failure::failed(format!("a row can not be sent: {error}"))
 }
 
-/// `rows[2].island` of a request as the row and column of the whole input.
-fn place_in_file(place: &str, sent: usize) -> String {
-    let parsed = place.strip_prefix("rows[").and_then(|rest| rest.split_once(']'));
-    match parsed
-        .and_then(|(row, rest)| Some((row.parse::<usize>().ok()?, rest.strip_prefix('.').unwrap_or(rest))))
-    {
-        Some((row, "")) => format!("row {}", sent + row + 1),
-        Some((row, column)) => format!("row {}, column `{column}`", sent + row + 1),
-        None => place.to_owned(),
+/// A text on `rows[2].island` of a request, as one on the row and column of the whole input.
+fn in_whole_input(text: &str, sent: usize) -> String {
+    let Some((before, rest)) = text.split_once("rows[") else { return text.to_owned() };
+    let Some((row, after)) = rest.split_once(']') else { return text.to_owned() };
+    let Ok(row) = row.parse::<usize>() else { return text.to_owned() };
+    let row = sent + row + 1;
+    match after.strip_prefix('.') {
+        Some(column) => format!("{before}row {row}, column `{column}`"),
+        None => format!("{before}row {row}{after}"),
     }
 }
 
@@ -153,10 +153,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_told_in_the_files_own_rows() {
-        assert_eq!(place_in_file("rows[2].island", 1000), "row 1003, column `island`");
-        assert_eq!(place_in_file("rows[0]", 0), "row 1");
-        assert_eq!(place_in_file("rows", 5), "rows");
-        assert_eq!(place_in_file("rows[x].island", 5), "rows[x].island");
+    fn a_place_is_told_in_the_rows_of_the_whole_input() {
+        for (text, told) in [
+            ("rows[2].island", "row 1003, column `island`"),
+            ("rows[0]", "row 1001"),
+            ("a number is needed, and rows[699] has text", "a number is needed, and row 1700 has text"),
+            ("rows", "rows"),
+            ("rows[x].island", "rows[x].island"),
+        ] {
+            assert_eq!(in_whole_input(text, 1000), told);
+        }
     }
 }
