@@ -54,6 +54,20 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Asks it to end, and gives whether it ended well.
+    pub(crate) fn terminate(mut self) -> bool {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server does not end");
+            sleep(Duration::from_millis(10));
+        }
+    }
+
     /// A client with the admin's key.
     pub(crate) fn client(&self) -> Client {
         Client { url: self.url.clone(), key: Some(self.key.clone()) }

@@ -95,3 +95,17 @@ fn an_upload_survives_a_kill() {
         assert_eq!(server.client().ingested(&format!("t{kill}"))["status"], "ready");
     }
 }
+
+#[test]
+fn a_signal_drains_and_the_next_start_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let one = [("FETTLE_WORKERS", "1")];
+    let server = Server::start(directory.path(), &one);
+    server.client().push("penguins", PENGUINS.as_bytes());
+    let request = json!({"dataset": "penguins", "target": "species", "seed": 1, "folds": 20});
+    let run = server.client().post("/v1/runs", &request).json(202)["id"].as_str().unwrap().to_owned();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(server.terminate(), "a signal is no error");
+    let server = Server::start(directory.path(), &one);
+    check(&server.client().finished(&run));
+}

@@ -1,0 +1,200 @@
+//! Messages that come twice, late, after their successor or to a worker that dies in the middle: every
+//! effect happens once all the same, and nothing is left over.
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+
+use fettle_backend::app::{App, Slots};
+use fettle_backend::clock::{Clock, TestClock};
+use fettle_backend::ids::{Ids, SystemEntropy};
+use fettle_backend::keys::KeyAuth;
+use fettle_backend::limits::Limits;
+use fettle_backend::operation::{Call, Entry, Handler, Operation};
+use fettle_backend::permission::Role;
+use fettle_backend::ports::{Caller, Delivery, Query, QueueName};
+use fettle_backend::{datasets, runs};
+use fettle_embedded::{
+    DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const PENGUINS: &[u8] = include_bytes!("../samples/penguins.csv");
+
+/// A platform without its pump: the test delivers.
+struct World {
+    app: App,
+    clock: Arc<TestClock>,
+    handlers: Vec<(QueueName, Handler)>,
+    tick: Handler,
+    chance: u64,
+    _data: DataDir,
+    _directory: TempDir,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock::at(Timestamp::from_second(1_800_000_000).unwrap()));
+        let time: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
+        let data = DataDir::open(directory.path(), "boot-test").unwrap();
+        let database = Arc::new(SqliteDatabase::open(data.platform_db(), Arc::clone(&time)).unwrap());
+        let queue = Arc::new(SqliteQueue::open(data.queue_db(), Arc::clone(&time)).unwrap());
+        let files =
+            FileStorage::open(data.objects(), "http://127.0.0.1", [7; 32], Arc::clone(&time)).unwrap();
+        let slots = Slots {
+            storage: Arc::new(files),
+            auth: Arc::new(KeyAuth::new(Arc::<SqliteDatabase>::clone(&database))),
+            secrets: Arc::new(FileKeys::open(data.keys().join("fernet.key"))),
+            compute: Arc::new(ThreadCompute::new(Arc::<SqliteQueue>::clone(&queue), "boot-test")),
+            database,
+            queue,
+            notifier: Arc::new(LogNotifier),
+        };
+        let operations: Vec<Operation> = [
+            fettle_ingest::operations(),
+            fettle_trial::operations(),
+            fettle_notify::operations(),
+            fettle_tick::operations(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let handlers = operations.iter().filter_map(|operation| match operation.entry {
+            Entry::Queue(queue) => Some((queue, operation.handler)),
+            _ => None,
+        });
+        let tick = operations.iter().find(|operation| operation.entry == Entry::Clock).unwrap().handler;
+        let ids = Ids::new(Arc::clone(&time), Arc::new(SystemEntropy));
+        Self {
+            handlers: handlers.collect(),
+            tick,
+            app: App::new(slots, time, ids, Limits::default(), "boot-test".to_owned(), String::new()),
+            clock,
+            chance: seed,
+            _data: data,
+            _directory: directory,
+        }
+    }
+
+    /// The next number below a bound (SplitMix64).
+    fn below(&mut self, bound: u64) -> u64 {
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.chance;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+
+    fn call(body: Vec<u8>, query: &[(&str, &str)]) -> Call {
+        let caller =
+            Caller { workspace: "default".to_owned(), subject: "test".to_owned(), role: Role::Admin };
+        let query: BTreeMap<String, String> =
+            query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Call { caller: Some(caller), body, query, ..Call::default() }
+    }
+
+    /// Delivers everything that waits, badly: in any order, some twice at once, some to a worker that
+    /// dies at any moment and never says so.
+    async fn deliver_badly(&mut self) {
+        for (queue, handler) in self.handlers.clone() {
+            let mut waiting: Vec<Delivery> = Vec::new();
+            loop {
+                let some = self.app.slots.queue.receive(queue, 10, Duration::ZERO, Duration::from_secs(5));
+                let some = some.await.unwrap();
+                if some.is_empty() {
+                    break;
+                }
+                waiting.extend(some);
+            }
+            while !waiting.is_empty() {
+                let at = self.below(waiting.len() as u64) as usize;
+                let message = waiting.swap_remove(at);
+                let call = || handler(&self.app, Call::message(&message));
+                match self.chance % 10 {
+                    0..3 => {
+                        let moment = Duration::from_micros(self.chance / 10 % 30_000);
+                        // Dropped in the middle: what was written stays, the rest never happens.
+                        let _ = tokio::time::timeout(moment, call()).await;
+                        continue;
+                    }
+                    3..5 => {
+                        let (a, b) = tokio::join!(call(), call());
+                        a.and(b).unwrap();
+                    }
+                    _ => {
+                        call().await.unwrap();
+                        if self.chance.is_multiple_of(3) {
+                            call().await.unwrap();
+                        }
+                    }
+                }
+                if !self.chance.is_multiple_of(4) {
+                    self.app.slots.queue.delete(queue, &message.receipt).await.unwrap();
+                }
+                self.below(2);
+            }
+        }
+        self.clock.advance(SignedDuration::from_secs(40));
+        (self.tick)(&self.app, Call::default()).await.unwrap();
+    }
+
+    /// What is still to be done, in all queues' stead.
+    async fn due(&self) -> usize {
+        let query = Query::prefix("platform/due", "", 1000);
+        self.app.slots.database.query(&query).await.unwrap().items.len()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_becomes_of_the_messages_each_thing_happens_once() {
+    for seed in 1..=6 {
+        let mut world = World::new(seed);
+        let push = World::call(PENGUINS.to_vec(), &[]);
+        datasets::push(&world.app, &push, "penguins").await.unwrap();
+        let ready = |dataset: &datasets::Dataset| dataset.status == datasets::Status::Ready;
+        for round in 0.. {
+            assert!(round < 100, "seed {seed}: the data set is never ready");
+            if ready(&datasets::show(&world.app, "default", "penguins").await.unwrap().0) {
+                break;
+            }
+            world.deliver_badly().await;
+        }
+
+        let new = json!({"dataset": "penguins", "target": "species", "seed": 1, "folds": 3});
+        let new = serde_json::from_value(new).unwrap();
+        let run = runs::start(&world.app, &World::call(Vec::new(), &[]), new).await.unwrap().id;
+        for round in 0.. {
+            assert!(round < 200, "seed {seed}: the run never ends");
+            let over = runs::show(&world.app, "default", &run).await.unwrap().finished_at.is_some();
+            if over && world.due().await == 0 {
+                break;
+            }
+            world.deliver_badly().await;
+        }
+
+        let run = runs::show(&world.app, "default", &run).await.unwrap();
+        assert_eq!(run.status, runs::RunStatus::Succeeded, "seed {seed}");
+        let events = runs::events(&world.app, "default", &run.id, 0, 0).await.unwrap();
+        assert!(events.over, "seed {seed}");
+        let numbers: Vec<u64> = events.items.iter().map(|event| event.seq).collect();
+        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "seed {seed}");
+        let ended: Vec<&str> = events
+            .items
+            .iter()
+            .filter(|event| event.kind.starts_with("trial."))
+            .map(|event| event.data["trial"].as_str().unwrap())
+            .collect();
+        let distinct: BTreeSet<&str> = ended.iter().copied().collect();
+        assert_eq!((ended.len(), distinct.len()), (run.trials as usize, run.trials as usize), "seed {seed}");
+        let closed = events.items.iter().filter(|event| event.kind == "run.succeeded").count();
+        assert_eq!(closed, 1, "seed {seed}");
+        for entry in run.leaderboard.unwrap() {
+            let lost = entry.error.as_deref().is_some_and(|error| error.contains("worker was lost"));
+            assert!(entry.status == runs::TrialStatus::Succeeded || lost, "seed {seed}: {entry:?}");
+        }
+    }
+}
