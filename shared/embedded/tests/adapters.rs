@@ -361,6 +361,10 @@ mod storages {
         let max = moved.remove("max").unwrap();
         moved.insert("expires".into(), format!("{}max{max}", query["expires"]));
         refuses("PUT", &key, &moved);
+        let mut unlimited = query.clone();
+        unlimited.remove("max").unwrap();
+        unlimited.insert("ma".into(), format!("x{max}"));
+        refuses("PUT", &key, &unlimited);
         let other_key =
             FileStorage::open(directory.path(), "https://fettle.test", [8; 32], clock.clone()).unwrap();
         assert_eq!(other_key.verify("PUT", &key, &query, now), None);
