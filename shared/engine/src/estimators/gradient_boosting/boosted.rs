@@ -1,14 +1,20 @@
 //! A boosted model, ready to predict.
 
+use hessboost::error::HessboostError;
 use hessboost::model::{BoostedModel, Iterations, ModelFormat};
 use hessboost::objective::Objective;
 use hessboost::tree::RegTree;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::FitError;
+use super::{FitError, one_thread};
 use crate::matrix::Matrix;
 use crate::trees::Outcome;
+
+/// So few rows are predicted faster one by one than after starting a thread.
+const FEW: usize = 64;
+/// How many rows are made ready at a time.
+const BLOCK: usize = 4096;
 
 /// Boosted trees. Stored as the bytes of `hessboost`'s own format, which later releases of it read,
 /// and held decoded.
@@ -33,28 +39,56 @@ impl Boosted {
         self.model.num_boost_rounds()
     }
 
-    /// Predicts: `rows × outputs`, row by row; probabilities for classes, else a number. Runs on the
-    /// calling thread; a row gets the same prediction alone and among others.
+    /// Predicts: `rows × outputs`, row by row; probabilities for classes, else a number. A row gets the
+    /// same prediction alone and among others.
     ///
     /// O(rows · trees · depth).
     ///
     /// # Panics
     /// Never when [`check`](Boosted::check) passed for the matrix's width.
     pub(crate) fn predict(&self, x: &Matrix) -> Vec<f64> {
-        let outputs = self.outcome.outputs();
-        let mut row = vec![0.0; x.cols()];
-        let mut scores = vec![0.0; self.model.prediction_width()];
-        let mut out = vec![0.0; x.rows() * outputs];
-        for (at, out) in out.chunks_exact_mut(outputs).enumerate() {
-            x.copy_row(at, &mut row);
-            self.predict_row(&row, &mut scores, out)
-                .expect("check() compared the widths, and a matrix holds no infinities");
-        }
+        let mut out = vec![0.0; x.rows() * self.outcome.outputs()];
+        let pool = if x.rows() > FEW { one_thread().ok() } else { None };
+        let predicted = match pool {
+            Some(pool) => pool.install(|| self.predict_blocks(x, &mut out)),
+            // Also when there is no thread to be had: row by row is slower, and the same.
+            None => self.predict_rows(x, &mut out),
+        };
+        predicted.expect("check() compared the widths, and a matrix holds no infinities");
         out
     }
 
-    fn predict_row(&self, row: &[f32], scores: &mut [f32], out: &mut [f64]) -> Result<(), String> {
-        self.model.predict_row_into(row, Iterations::Best, scores).map_err(|error| error.to_string())?;
+    /// Row after row, on the calling thread, each through all trees.
+    fn predict_rows(&self, x: &Matrix, out: &mut [f64]) -> Result<(), HessboostError> {
+        let mut row = vec![0.0; x.cols()];
+        let mut scores = vec![0.0; self.model.prediction_width()];
+        for (at, out) in out.chunks_exact_mut(self.outcome.outputs()).enumerate() {
+            x.copy_row(at, &mut row);
+            self.model.predict_row_into(&row, Iterations::Best, &mut scores)?;
+            self.read(&scores, out);
+        }
+        Ok(())
+    }
+
+    /// Tree after tree, each over the rows of a block: large models stay out of the caches otherwise.
+    fn predict_blocks(&self, x: &Matrix, out: &mut [f64]) -> Result<(), HessboostError> {
+        let outputs = self.outcome.outputs();
+        let mut values = vec![0.0; BLOCK.min(x.rows()) * x.cols()];
+        for (start, out) in (0..x.rows()).step_by(BLOCK).zip(out.chunks_mut(BLOCK * outputs)) {
+            let rows = &mut values[..out.len() / outputs * x.cols()];
+            for (at, row) in rows.chunks_exact_mut(x.cols()).enumerate() {
+                x.copy_row(start + at, row);
+            }
+            let scores = self.model.predict_rows(rows, Iterations::Best)?;
+            for (scores, out) in scores.rows().zip(out.chunks_exact_mut(outputs)) {
+                self.read(scores, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// From the crate's scores of a row to its prediction.
+    fn read(&self, scores: &[f32], out: &mut [f64]) {
         match self.outcome {
             Outcome::Number { offset, scale } => out[0] = offset + scale * f64::from(scores[0]),
             Outcome::Binary => {
@@ -64,20 +98,19 @@ impl Boosted {
             Outcome::Classes(_) => {
                 // The shares sum to 1 in f32: once more in f64.
                 let total: f64 = scores.iter().map(|&share| f64::from(share)).sum();
-                for (out, &share) in out.iter_mut().zip(scores.iter()) {
+                for (out, &share) in out.iter_mut().zip(scores) {
                     *out = f64::from(share) / total;
                 }
             }
         }
-        Ok(())
     }
 
     /// Predicts a row without values, to see that predictions are finite; the first prediction also
     /// lays out the trees for all that follow.
     fn probe(&self) -> Result<(), String> {
+        let empty = Matrix::new(1, self.model.n_features(), vec![f32::NAN; self.model.n_features()]);
         let mut out = vec![0.0; self.outcome.outputs()];
-        let mut scores = vec![0.0; self.model.prediction_width()];
-        self.predict_row(&vec![f32::NAN; self.model.n_features()], &mut scores, &mut out)?;
+        self.predict_rows(&empty, &mut out).map_err(|error| error.to_string())?;
         if out.iter().all(|value| value.is_finite()) {
             Ok(())
         } else {
