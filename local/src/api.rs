@@ -67,6 +67,7 @@ pub(crate) struct Dataset {
 #[derive(Debug, Deserialize)]
 pub(crate) struct DatasetColumn {
     pub(crate) name: String,
+    #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) missing: u64,
     pub(crate) distinct: u64,
@@ -90,24 +91,29 @@ pub(crate) struct Profile {
 #[derive(Debug, Deserialize)]
 pub(crate) struct ColumnProfile {
     pub(crate) name: String,
+    #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) missing: u64,
     pub(crate) distinct: u64,
     #[serde(default)]
-    pub(crate) min: Value,
+    pub(crate) min: Option<f64>,
     #[serde(default)]
     pub(crate) mean: Option<f64>,
     #[serde(default)]
-    pub(crate) max: Value,
+    pub(crate) max: Option<f64>,
     #[serde(default)]
     pub(crate) std: Option<f64>,
+    #[serde(default)]
+    pub(crate) earliest: Option<String>,
+    #[serde(default)]
+    pub(crate) latest: Option<String>,
     #[serde(default)]
     pub(crate) top: Vec<TopValue>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct TopValue {
-    pub(crate) value: Value,
+    pub(crate) value: String,
     pub(crate) count: u64,
 }
 
@@ -207,6 +213,7 @@ pub(crate) struct Event {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Field {
     pub(crate) name: String,
+    #[serde(rename = "type")]
     pub(crate) kind: String,
 }
 

@@ -2,11 +2,13 @@
 
 use crate::api::{Run, Schema, Trial};
 use crate::output;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+};
 use serde_json::Value;
 
 /// Columns set apart by space, the header by a line.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 /// How much stands in a cell before it is cut, in characters.
 const CELL: usize = 60;
@@ -24,6 +26,18 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
+/// Keeps what stands in a column on one line, as ids have to be to be copied.
+pub(crate) fn whole(table: &mut Table, column: usize) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
+}
+
+/// Whether so many characters fit in a line; where nobody looks, any do.
+pub(crate) fn fits(width: u16) -> bool {
+    table(&[]).width().is_none_or(|place| width <= place)
+}
+
 /// The table's text, without space at the ends of lines.
 pub(crate) fn text(table: &Table) -> String {
     table.trim_fmt()
@@ -38,9 +52,9 @@ pub(crate) fn right(text: impl ToString) -> Cell {
 pub(crate) fn status(status: &str) -> Cell {
     let cell = Cell::new(status);
     match status {
-        "ready" | "succeeded" => cell.fg(Color::Green),
-        "failed" => cell.fg(Color::Red),
-        "running" | "ingesting" => cell.fg(Color::Cyan),
+        "ready" | "succeeded" => cell.fg(Color::DarkGreen),
+        "failed" => cell.fg(Color::DarkRed),
+        "running" | "ingesting" => cell.fg(Color::DarkCyan),
         _ => cell,
     }
 }
@@ -85,10 +99,10 @@ pub(crate) fn score(score: f64) -> String {
     if score.abs() < 10.0 { format!("{score:.4}") } else { significant(score, 5) }
 }
 
-/// A point in time, in UTC, to the second.
+/// A point in time, in UTC, to the minute.
 pub(crate) fn when(time: &str) -> String {
-    let to_second = time.split(['.', 'Z']).next().unwrap_or(time);
-    format!("{}Z", to_second.replace('T', " "))
+    let to_minute: String = time.chars().take("2026-03-01T12:30".len()).collect();
+    format!("{}Z", to_minute.replace('T', " "))
 }
 
 /// A size.
@@ -148,16 +162,16 @@ fn leaderboard_row(trial: &Trial, metric: &str) -> Vec<Cell> {
     ];
     match (trial.rank, trial.status.as_str()) {
         (Some(1), _) => {
-            cells.into_iter().map(|cell| cell.fg(Color::Green).add_attribute(Attribute::Bold)).collect()
+            cells.into_iter().map(|cell| cell.fg(Color::DarkGreen).add_attribute(Attribute::Bold)).collect()
         }
-        (_, "failed") => cells.into_iter().map(|cell| cell.fg(Color::Red)).collect(),
+        (_, "failed") => cells.into_iter().map(|cell| cell.fg(Color::DarkRed)).collect(),
         _ => cells,
     }
 }
 
 /// The columns that a model takes, and what it gives.
 pub(crate) fn schema(schema: &Schema) -> String {
-    let mut lines = table(&["input", "kind"]);
+    let mut lines = table(&["input", "type"]);
     for field in &schema.inputs {
         lines.add_row([Cell::new(&field.name), Cell::new(&field.kind)]);
     }
@@ -192,8 +206,7 @@ mod tests {
 
     #[test]
     fn times_and_durations() {
-        assert_eq!(when("2026-03-01T12:30:05.123456Z"), "2026-03-01 12:30:05Z");
-        assert_eq!(when("2026-03-01T12:30:05Z"), "2026-03-01 12:30:05Z");
+        assert_eq!(when("2026-03-01T12:30:05.123456Z"), "2026-03-01 12:30Z");
         assert_eq!(seconds(0.0042), "4 ms");
         assert_eq!(seconds(1.234), "1.23 s");
         assert_eq!(seconds(61.0), "61.0 s");

@@ -132,7 +132,7 @@ fn show(dataset: &Dataset) -> String {
         parts.extend(error.remedy.as_ref().map(|remedy| format!("  help: {remedy}")));
     }
     if let Some(columns) = &dataset.columns {
-        let mut lines = tables::table(&["column", "kind", "missing", "distinct", "note"]);
+        let mut lines = tables::table(&["column", "type", "missing", "distinct", "note"]);
         for column in columns {
             lines.add_row([
                 Cell::new(&column.name),
@@ -171,7 +171,7 @@ fn preview(preview: &Preview, dataset: &Dataset) -> String {
 fn profile(profile: &Profile) -> String {
     let mut lines = tables::table(&[
         "column",
-        "kind",
+        "type",
         "missing",
         "distinct",
         "min",
@@ -182,17 +182,24 @@ fn profile(profile: &Profile) -> String {
     ]);
     let figure =
         |figure: Option<f64>| tables::right(figure.map_or_else(String::new, |f| tables::significant(f, 5)));
+    let end = |number: Option<f64>, time: Option<&str>| match time {
+        Some(time) => tables::right(tables::when(time)),
+        None => figure(number),
+    };
     for column in &profile.columns {
-        let top =
-            column.top.iter().take(3).map(|top| format!("{} ({})", tables::value(&top.value), top.count));
+        let top = column
+            .top
+            .iter()
+            .take(3)
+            .map(|top| format!("{} ({})", tables::value(&top.value.as_str().into()), top.count));
         lines.add_row([
             Cell::new(&column.name),
             Cell::new(&column.kind),
             tables::right(tables::count(column.missing)),
             tables::right(tables::count(column.distinct)),
-            tables::right(tables::value(&column.min)),
+            end(column.min, column.earliest.as_deref()),
             figure(column.mean),
-            tables::right(tables::value(&column.max)),
+            end(column.max, column.latest.as_deref()),
             figure(column.std),
             Cell::new(top.collect::<Vec<_>>().join(", ")),
         ]);

@@ -166,6 +166,7 @@ fn show_model(model: &Model) -> String {
             Cell::new(tables::when(&version.created_at)),
         ]);
     }
+    tables::whole(&mut lines, 4);
     format!("{}\n\n{}", styled(BOLD, &model.name), tables::text(&lines))
 }
 

@@ -9,6 +9,9 @@ use crate::tables;
 use clap::Subcommand;
 use comfy_table::Cell;
 
+/// How wide a leaderboard with the trials' ids is, in characters.
+const WITH_TRIALS: u16 = 105;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runs {
     /// List the runs, newest first
@@ -61,20 +64,22 @@ pub(crate) fn finish(session: &Session, id: &str) -> Result<()> {
 }
 
 fn list(page: &Page<Run>) -> String {
-    let mut lines =
-        tables::table(&["id", "status", "data set", "target", "task", "metric", "experiment", "made"]);
+    let mut header = vec!["id", "status", "data set", "target", "made"];
+    let experiments = page.items.iter().any(|run| run.experiment.is_some());
+    header.extend(experiments.then_some("experiment"));
+    let mut lines = tables::table(&header);
     for run in &page.items {
-        lines.add_row([
+        let mut cells = vec![
             Cell::new(&run.id),
             tables::status(&run.status),
             Cell::new(format!("{}@{}", run.dataset.name, run.dataset.version)),
             Cell::new(&run.target),
-            Cell::new(&run.task),
-            Cell::new(&run.metric),
-            Cell::new(run.experiment.as_deref().unwrap_or_default()),
             Cell::new(tables::when(&run.created_at)),
-        ]);
+        ];
+        cells.extend(experiments.then(|| Cell::new(run.experiment.as_deref().unwrap_or_default())));
+        lines.add_row(cells);
     }
+    tables::whole(&mut lines, 0);
     tables::text(&lines)
 }
 
@@ -95,6 +100,10 @@ fn show(run: &Run) -> String {
     parts.extend(dropped.map(|feature| styled(DIM, format!("without `{}`: {}", feature.name, feature.why))));
     parts.extend(run.notes.iter().map(|note| styled(DIM, note)));
     parts.push(String::new());
-    parts.push(tables::leaderboard(run, true));
+    let wide = tables::fits(WITH_TRIALS);
+    parts.push(tables::leaderboard(run, wide));
+    if !wide {
+        parts.push(styled(DIM, " a wider terminal, or --json, shows the trials' ids"));
+    }
     parts.join("\n")
 }

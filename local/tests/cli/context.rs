@@ -198,7 +198,7 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"\bboot-[0-9a-f-]{32,36}", "[boot]"),
     (r"\b[a-z2-7]{16}\b", "[key id]"),
     (r"\b[0-9a-f]{64}\b", "[sha256]"),
-    (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\dZ", "[time]"),
     (r"http://127\.0\.0\.1:\d+", "[url]"),
     (r"\S*/target/\S*/fettle\b", "fettle"),
     (r"\d+(\.\d+)? (ms|s|min)\b", "[took]"),

@@ -1,7 +1,7 @@
 //! The demo's steps, each with what came of it and how long it took.
 
 use super::{PENGUINS, Table};
-use crate::api::{Dataset, Deployment, ModelVersion, Page, Prediction, Predictions, Preview, Run};
+use crate::api::{Dataset, Deployment, ModelVersion, Page, Prediction, Predictions, Preview, Run, Schema};
 use crate::client::{Client, route};
 use crate::commands::{push, watch};
 use crate::failure::{Exit, Failure, Result};
@@ -15,19 +15,22 @@ use std::time::Instant;
 /// The rows that are looked at for three to predict.
 const LOOKED_AT: &str = "1000";
 
+/// The most items of a list that are told.
+const MOST_TOLD: usize = 12;
+
 /// The most classes whose probabilities are shown.
 const MOST_CLASSES: usize = 5;
 
 /// How wide the predictions may be, and what parts two columns, in characters.
 const WIDTH: usize = 76;
-const GAP: usize = 3;
+const GAP: usize = 2;
 
 /// Upload, train, register, deploy, predict.
 pub(super) fn all(client: &Client, table: &Table) -> Result<()> {
     let dataset = upload(client, table)?;
     let run = train(client, table, &dataset)?;
     let version = register(client, &run, &table.name)?;
-    deploy(client, &table.name)?;
+    deploy(client, &table.name, &version.schema)?;
     predict(client, table, &dataset, &version)
 }
 
@@ -99,7 +102,7 @@ fn register(client: &Client, run: &Run, name: &str) -> Result<ModelVersion> {
 }
 
 /// Serves the champion; where that was done before, it stays so.
-fn deploy(client: &Client, name: &str) -> Result<()> {
+fn deploy(client: &Client, name: &str, schema: &Schema) -> Result<()> {
     let begun = Instant::now();
     let page: Page<Deployment> = client.list(&["deployments"])?.read()?;
     let deployment = match page.items.into_iter().find(|deployment| deployment.name == name) {
@@ -118,9 +121,41 @@ fn deploy(client: &Client, name: &str) -> Result<()> {
             )));
         }
     };
-    let address = format!("POST {}/v1/deployments/{name}/predict", client.url());
-    let about = format!("{} serves the champion at {}", styled(BOLD, &deployment.name), styled(DIM, address));
-    done(5, "Deploy", &about, begun)
+    let about = format!("{} answers at /v1/deployments/{name}/predict", styled(BOLD, &deployment.name));
+    done(5, "Deploy", &about, begun)?;
+    let Schema { inputs, target, classes, .. } = schema;
+    let takes: Vec<String> = inputs.iter().map(|field| format!("{} ({})", field.name, field.kind)).collect();
+    let gives: Vec<String> = classes.iter().flatten().map(tables::value).collect();
+    output::line(&format!("\n{}", wrapped("takes", &takes)))?;
+    let gives =
+        if gives.is_empty() { vec![target.clone()] } else { vec![format!("{target}: {}", short(&gives))] };
+    output::line(&format!("{}\n", wrapped("gives", &gives)))
+}
+
+/// A labelled list, in lines that are not too long.
+fn wrapped(label: &str, items: &[String]) -> String {
+    let mut lines = vec![String::new()];
+    for item in short(items).split_inclusive(", ") {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].chars().count() + item.chars().count() > WIDTH - label.len()
+        {
+            lines.push(item.to_owned());
+        } else {
+            lines[last].push_str(item);
+        }
+    }
+    let indent = " ".repeat(label.len());
+    let labels = std::iter::once(styled(DIM, label)).chain(std::iter::repeat(indent));
+    let lines = labels.zip(&lines).map(|(label, line)| format!("    {label}  {}", line.trim_end()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A list of which only the beginning is told.
+fn short(items: &[String]) -> String {
+    let told = items.iter().take(MOST_TOLD).map(String::as_str);
+    let more = items.len().saturating_sub(MOST_TOLD);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    told.chain(more.as_deref()).collect::<Vec<_>>().join(", ")
 }
 
 fn predict(client: &Client, table: &Table, dataset: &Dataset, version: &ModelVersion) -> Result<()> {
@@ -200,7 +235,7 @@ fn predictions(
     for row in 0..rows.len().min(answer.predictions.len()) {
         lines.add_row(columns.iter().enumerate().map(|(at, (_, cells))| match at.cmp(&predicted) {
             Ordering::Less => Cell::new(&cells[row]),
-            Ordering::Equal => Cell::new(&cells[row]).fg(Color::Green).add_attribute(Attribute::Bold),
+            Ordering::Equal => Cell::new(&cells[row]).fg(Color::DarkGreen).add_attribute(Attribute::Bold),
             Ordering::Greater => tables::right(&cells[row]),
         }));
     }
@@ -226,6 +261,18 @@ mod tests {
             _ => unreachable!("an object"),
         };
         targets.iter().map(row).collect()
+    }
+
+    #[test]
+    fn a_list_is_told_in_short_lines() {
+        let items: Vec<String> = (0..30).map(|number| format!("a_column_{number} (number)")).collect();
+        let told = wrapped("takes", &items);
+        assert!(told.lines().all(|line| line.len() <= 90), "{told}");
+        assert!(
+            told.lines().count() > 2 && told.contains("a_column_11") && !told.contains("a_column_12"),
+            "{told}"
+        );
+        assert!(told.ends_with("and 18 more"), "{told}");
     }
 
     #[test]

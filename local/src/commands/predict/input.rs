@@ -228,7 +228,7 @@ mod tests {
 
     fn schema() -> Schema {
         serde_json::from_value(json!({
-            "inputs": [{"name": "island", "kind": "category"}, {"name": "mass", "kind": "number"}],
+            "inputs": [{"name": "island", "type": "category"}, {"name": "mass", "type": "number"}],
             "target": "species", "task": "multiclass", "classes": ["a", "b"],
         }))
         .unwrap()
