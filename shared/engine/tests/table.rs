@@ -1,5 +1,7 @@
 //! Properties of reading, keeping and decoding tables, for bytes and values that nobody thought of.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use std::io::Write;
 
 use fettle_engine::table::{
@@ -276,8 +278,7 @@ fn a_snapshot_is_checked() {
 /// One table in every format and packing.
 #[test]
 fn formats_agree() {
-    let csv =
-        "rooms,price,when,sold,town\n7,1.5,2024-01-02,true,Bern\n,2.0,,false,\n9,,2024-02-03T04:05:06Z,,Bern\n";
+    let csv = "rooms,price,when,sold,town\n7,1.5,2024-01-02,true,Bern\n,2.0,,false,\n9,,2024-02-03T04:05:06Z,,Bern\n";
     let json = r#"
         {"rooms": 7, "price": 1.5, "when": "2024-01-02", "sold": true, "town": "Bern"}
         {"price": 2.0, "sold": false}
@@ -290,7 +291,7 @@ fn formats_agree() {
     let utf16: Vec<u8> = format!("\u{FEFF}{csv}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     let files = [
         json.as_bytes().to_vec(),
-        format!("[{}]", json.trim().replace("\n", ",")).into_bytes(),
+        format!("[{}]", json.trim().replace('\n', ",")).into_bytes(),
         gzip(csv.as_bytes()),
         [gzip(&csv.as_bytes()[..20]), gzip(&csv.as_bytes()[20..])].concat(),
         csv.replace(',', ";").into_bytes(),

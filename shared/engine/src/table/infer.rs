@@ -110,10 +110,14 @@ pub(crate) enum Draft {
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
     values: Vec<f64>,
-    fractions: bool,
+    /// Literals, so without missing values.
+    written: usize,
+    /// Those without a fraction.
+    whole: usize,
+    /// Those with a decimal comma.
+    commas: usize,
+    /// Whether one without a fraction has lost digits.
     inexact: bool,
-    commas: bool,
-    points: bool,
 }
 
 impl Draft {
@@ -153,10 +157,10 @@ impl Draft {
             // Zeros in front belong to a code, a postal one say: text, or they would be lost.
             Draft::Numbers(numbers) if !literal.padded => {
                 numbers.values.push(literal.value);
-                numbers.fractions |= !literal.whole;
+                numbers.written += 1;
+                numbers.whole += usize::from(literal.whole);
+                numbers.commas += usize::from(literal.comma);
                 numbers.inexact |= literal.whole && literal.value.abs() >= literal::EXACT;
-                numbers.commas |= literal.comma;
-                numbers.points |= !literal.whole && !literal.comma;
             }
             _ => *self = Draft::Mixed,
         }
@@ -193,8 +197,10 @@ impl Draft {
         match self {
             Draft::Blank(rows) => Some(strings_column(name, Interner::after_missing(rows), source)),
             Draft::Numbers(numbers) => {
-                let text = (numbers.inexact && !numbers.fractions) || (numbers.commas && numbers.points);
-                (!text).then(|| numbers_column(name, numbers.values, !numbers.fractions))
+                let fractions = numbers.written - numbers.whole;
+                let both_signs = numbers.commas > 0 && fractions > numbers.commas;
+                let text = both_signs || (fractions == 0 && numbers.inexact);
+                (!text).then(|| numbers_column(name, numbers.values, fractions == 0))
             }
             Draft::Booleans(values) => {
                 Some(Column { name: name.to_owned(), kind: Kind::Boolean, values: Values::Boolean(values) })
@@ -248,14 +254,10 @@ fn decode<T: Copy>(codes: &[u32], values: &[T], missing: T) -> Vec<T> {
     codes.iter().map(|&code| if code == MISSING_CODE { missing } else { values[code as usize] }).collect()
 }
 
-/// The levels as 0 and 1, when all are words of one pair.
+/// The levels as 0 and 1, when all are `true` or `false`.
 fn booleans(levels: &[String]) -> Option<Vec<u8>> {
-    if levels.is_empty() {
-        return None;
-    }
-    literal::BOOLEAN_WORDS.iter().find_map(|&words| {
-        levels.iter().map(|level| literal::boolean_of(level, words).map(u8::from)).collect()
-    })
+    let values = levels.iter().map(|level| literal::boolean(level).map(u8::from));
+    if levels.is_empty() { None } else { values.collect() }
 }
 
 fn strings_kind(codes: &[u32], levels: &[String]) -> Kind {
@@ -279,6 +281,7 @@ fn is_prose(levels: &[String]) -> bool {
 }
 
 /// Whether the values are 0, 1, 2, … or 1, 2, 3, … in the order of the rows.
+#[allow(clippy::float_cmp, reason = "small whole numbers are exact")]
 fn counts_rows(values: &[f64]) -> bool {
     values.len() >= KEY_ROWS
         && (values[0] == 0.0 || values[0] == 1.0)
@@ -362,7 +365,8 @@ mod tests {
         assert_eq!(kind(&["1,5", "2.5"]), Kind::Category);
         assert_eq!(kind(&["inf", "2"]), Kind::Number);
         assert_eq!(kind(&["0", "1"]), Kind::Integer);
-        assert_eq!(kind(&["Yes", "no", "NA"]), Kind::Boolean);
+        assert_eq!(kind(&["True", "false", "NA"]), Kind::Boolean);
+        assert_eq!(kind(&["Yes", "no", "NA"]), Kind::Category);
         assert_eq!(kind(&["yes", "true"]), Kind::Category);
         assert_eq!(kind(&["2024-01-01", "2024-01-02 10:00"]), Kind::Datetime);
         assert_eq!(kind(&["1", "x"]), Kind::Category);

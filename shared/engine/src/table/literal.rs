@@ -59,23 +59,13 @@ pub(crate) fn number(cell: &str, decimal: Decimal) -> Option<Literal> {
     None
 }
 
-/// The words for a boolean, as (false, true); a column keeps to one pair.
-pub(crate) const BOOLEAN_WORDS: [(&str, &str); 4] =
-    [("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y")];
-
-/// Reads a word of one of the pairs, in any case.
+/// Reads `true` or `false`, in any case. Other pairs of words, such as `yes` and `no`, stay the
+/// categories that they are: whoever wrote them gets them back in predictions.
 pub(crate) fn boolean(cell: &str) -> Option<bool> {
-    BOOLEAN_WORDS.iter().find_map(|pair| boolean_of(cell, *pair))
-}
-
-/// Reads a word of that pair, in any case.
-pub(crate) fn boolean_of(cell: &str, (no, yes): (&str, &str)) -> Option<bool> {
-    if cell.eq_ignore_ascii_case(no) {
-        Some(false)
-    } else if cell.eq_ignore_ascii_case(yes) {
+    if cell.eq_ignore_ascii_case("true") {
         Some(true)
     } else {
-        None
+        cell.eq_ignore_ascii_case("false").then_some(false)
     }
 }
 
@@ -121,7 +111,8 @@ mod tests {
     #[test]
     fn booleans_are_words_not_digits() {
         assert_eq!(boolean("TRUE"), Some(true));
-        assert_eq!(boolean("No"), Some(false));
+        assert_eq!(boolean("False"), Some(false));
+        assert_eq!(boolean("no"), None);
         assert_eq!(boolean("1"), None);
         assert_eq!(boolean("truth"), None);
     }

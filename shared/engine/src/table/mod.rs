@@ -95,6 +95,7 @@ pub struct Field {
     /// The column's name.
     pub name: String,
     /// What it means.
+    #[serde(rename = "type")]
     pub kind: Kind,
 }
 

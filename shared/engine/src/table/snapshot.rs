@@ -118,7 +118,6 @@ impl Table {
                 return wrong("is shorter or longer than the table");
             }
             let fits = match (&column.values, column.kind) {
-                (Values::Number(_), Kind::Number) => true,
                 (Values::Number(values), Kind::Integer) => {
                     let whole = |v: f64| {
                         v.fract() == 0.0 && v.abs() < literal::EXACT && (v != 0.0 || v.is_sign_positive())
@@ -128,7 +127,7 @@ impl Table {
                 (Values::Boolean(values), Kind::Boolean) => {
                     values.iter().all(|value| matches!(*value, 0 | 1 | MISSING_BOOLEAN))
                 }
-                (Values::Time(_), Kind::Datetime) => true,
+                (Values::Number(_), Kind::Number) | (Values::Time(_), Kind::Datetime) => true,
                 (Values::Strings { codes, levels }, Kind::Category | Kind::Text | Kind::Identifier) => {
                     codes.iter().all(|&code| code == MISSING_CODE || (code as usize) < levels.len())
                 }
@@ -154,22 +153,27 @@ fn data_type(kind: Kind) -> DataType {
 
 fn array(column: &Column, rows: std::ops::Range<usize>) -> ArrayRef {
     match &column.values {
-        Values::Number(values) if column.kind == Kind::Integer => Arc::new(Int64Array::from_iter(
-            values[rows].iter().map(|value| (!value.is_nan()).then_some(*value as i64)),
-        )),
-        Values::Number(values) => Arc::new(Float64Array::from_iter(
-            values[rows].iter().map(|value| (!value.is_nan()).then_some(*value)),
-        )),
-        Values::Boolean(values) => Arc::new(BooleanArray::from_iter(
-            values[rows].iter().map(|value| (*value != MISSING_BOOLEAN).then_some(*value == 1)),
-        )),
-        Values::Time(values) => {
-            let times = values[rows].iter().map(|value| (*value != MISSING_TIME).then_some(*value));
-            Arc::new(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC"))
+        Values::Number(values) => {
+            let values = values[rows].iter().map(|&value| (!value.is_nan()).then_some(value));
+            if column.kind == Kind::Integer {
+                Arc::new(values.map(|value| value.map(|value| value as i64)).collect::<Int64Array>())
+            } else {
+                Arc::new(values.collect::<Float64Array>())
+            }
         }
-        Values::Strings { codes, levels } => Arc::new(LargeStringArray::from_iter(
-            codes[rows].iter().map(|&code| (code != MISSING_CODE).then(|| &levels[code as usize])),
-        )),
+        Values::Boolean(values) => {
+            let values = values[rows].iter().map(|&value| (value != MISSING_BOOLEAN).then_some(value == 1));
+            Arc::new(values.collect::<BooleanArray>())
+        }
+        Values::Time(values) => {
+            let times = values[rows].iter().map(|&value| (value != MISSING_TIME).then_some(value));
+            Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+        }
+        Values::Strings { codes, levels } => {
+            let strings =
+                codes[rows].iter().map(|&code| (code != MISSING_CODE).then(|| &levels[code as usize]));
+            Arc::new(strings.collect::<LargeStringArray>())
+        }
     }
 }
 

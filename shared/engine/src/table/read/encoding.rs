@@ -39,7 +39,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, TableError> {
         invalid += usize::from(!chunk.invalid().is_empty());
     }
     if valid > invalid {
-        let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let line = bytes[..error.valid_up_to()].split(|&byte| byte == b'\n').count();
         return Err(broken(format!("the file is UTF-8 with broken bytes, first on line {line}")));
     }
     // Five bytes mean nothing in windows-1252.

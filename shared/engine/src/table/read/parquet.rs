@@ -187,7 +187,7 @@ impl<'a> File<'a> {
                 _ => None,
             };
             let array = self.cast(place, array, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
-            for time in array.as_primitive::<types::TimestampMicrosecondType>().iter() {
+            for time in array.as_primitive::<types::TimestampMicrosecondType>() {
                 if time.is_some_and(|time| !times::in_range(time)) {
                     let row = values.len() as u64 + 1;
                     let (name, limit) = (&self.names[place], "a time beyond the year 9999");
@@ -220,16 +220,14 @@ impl<'a> File<'a> {
         let mut strings = Interner::default();
         let name = &self.names[place];
         self.for_each_batch(place, |array| {
-            let mut take = |value: Option<&str>| match value {
-                Some(value) => {
+            let mut take = |value: Option<&str>| {
+                if let Some(value) = value {
                     self.limits.check_cell(value.len(), strings.len() as u64 + 1, name)?;
                     push(&mut strings, value);
-                    Ok(())
-                }
-                None => {
+                } else {
                     strings.push_missing();
-                    Ok(())
                 }
+                Ok(())
             };
             if let Some(bytes) = array.as_fixed_size_binary_opt() {
                 bytes.iter().try_for_each(|value| take(value.map(hexadecimal).as_deref()))?;
@@ -365,7 +363,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::table::MISSING_CODE;
+    use crate::table::{
+        Kind::{Boolean, Category, Datetime, Integer, Number},
+        MISSING_CODE,
+    };
 
     fn write(columns: Vec<(&str, ArrayRef)>, compression: Compression) -> Vec<u8> {
         let batch =
@@ -424,7 +425,6 @@ mod tests {
         ];
         let table = table(columns).unwrap();
         let kinds: Vec<Kind> = table.columns.iter().map(|column| column.kind).collect();
-        use Kind::{Boolean, Category, Datetime, Integer, Number};
         assert_eq!(
             kinds,
             [
