@@ -173,6 +173,8 @@ pub(crate) struct Trial {
     pub(crate) rank: Option<u32>,
     pub(crate) trial: String,
     pub(crate) estimator: String,
+    #[serde(default)]
+    pub(crate) params: Map<String, Value>,
     pub(crate) metrics: BTreeMap<String, Score>,
     #[serde(default)]
     pub(crate) holdout: Option<BTreeMap<String, f64>>,

@@ -14,7 +14,7 @@ fn a_row_that_does_not_fit_names_the_column() {
         .unwrap()
         .iter()
         .map(|input| {
-            let value = match input["kind"].as_str().unwrap() {
+            let value = match input["type"].as_str().unwrap() {
                 "category" => json!("Biscoe"),
                 _ => json!(40),
             };
@@ -68,7 +68,7 @@ fn csv_in_gives_predictions_too() {
     let names: Vec<&str> =
         schema["inputs"].as_array().unwrap().iter().map(|i| i["name"].as_str().unwrap()).collect();
     let kinds = schema["inputs"].as_array().unwrap().iter();
-    let values: Vec<&str> = kinds.map(|i| if i["kind"] == "category" { "Biscoe" } else { "40" }).collect();
+    let values: Vec<&str> = kinds.map(|i| if i["type"] == "category" { "Biscoe" } else { "40" }).collect();
     let csv = format!("{}\n{}\n", names.join(","), values.join(","));
     let headers = [("content-type", "text/csv; charset=utf-8")];
     let answer = client.send("POST", "/v1/deployments/penguins/predict", &headers, csv.as_bytes()).json(200);

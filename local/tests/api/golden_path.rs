@@ -26,7 +26,7 @@ fn from_a_file_to_predictions() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|column| (column["name"].as_str().unwrap(), column["kind"].as_str().unwrap()))
+        .map(|column| (column["name"].as_str().unwrap(), column["type"].as_str().unwrap()))
         .collect();
     assert!(kinds.contains(&("species", "category")), "{kinds:?}");
     assert!(kinds.contains(&("bill_length_mm", "number")), "{kinds:?}");

@@ -122,3 +122,28 @@ mod webhook_notifier {
 
     fettle_backend::webhook_suite!(ready(open()));
 }
+
+mod auth {
+    use super::*;
+    use fettle_backend::ids::{Ids, SystemEntropy};
+    use fettle_backend::keys::{self, DEFAULT_WORKSPACE, KeyAuth};
+    use fettle_backend::permission::Role;
+    use fettle_backend::ports::{Auth, Caller};
+
+    async fn open() -> ((Arc<dyn Auth>, String, Caller), TempDir) {
+        let directory = directory();
+        let database = SqliteDatabase::open(directory.path().join("platform.db"), clock()).unwrap();
+        let token = keys::generate(&Ids::new(clock(), Arc::new(SystemEntropy)));
+        keys::install_first_admin(&database, &SystemClock, &token).await.unwrap();
+        let second = keys::install_first_admin(&database, &SystemClock, &token).await;
+        assert_eq!(second.unwrap_err().status(), 409, "there is one first admin");
+        let caller = Caller {
+            workspace: DEFAULT_WORKSPACE.to_owned(),
+            subject: token[4..20].to_owned(),
+            role: Role::Admin,
+        };
+        ((Arc::new(KeyAuth::new(Arc::new(database))), token, caller), directory)
+    }
+
+    fettle_backend::auth_suite!(open());
+}

@@ -49,6 +49,7 @@ pub struct DatasetColumn {
     /// Its name.
     pub name: String,
     /// What it means.
+    #[serde(rename = "type")]
     pub kind: Kind,
     /// Rows without a value.
     pub missing: u64,

@@ -54,6 +54,7 @@ pub struct FeatureDecision {
     /// The column's name.
     pub name: String,
     /// What it means.
+    #[serde(rename = "type")]
     pub kind: Kind,
     /// Whether it is learned from.
     pub used: bool,
