@@ -146,6 +146,12 @@ pub(crate) fn leaderboard(run: &Run, with_trials: bool) -> String {
     std::iter::once(text(&lines)).chain(reasons).collect::<Vec<_>>().join("\n")
 }
 
+/// An estimator, with what sets it apart from its defaults.
+fn estimator(trial: &Trial) -> String {
+    let params = trial.params.iter().map(|(name, set)| format!(" {name}={}", value(set)));
+    cut(&std::iter::once(trial.estimator.clone()).chain(params).collect::<String>())
+}
+
 fn leaderboard_row(trial: &Trial, metric: &str) -> Vec<Cell> {
     let mean = trial.metrics.get(metric).map(|score| match score.std {
         Some(std) => format!("{} ± {}", self::score(score.mean), self::score(std)),
@@ -155,7 +161,7 @@ fn leaderboard_row(trial: &Trial, metric: &str) -> Vec<Cell> {
     let place = trial.rank.map_or_else(|| "-".to_owned(), |rank| rank.to_string());
     let cells = vec![
         right(place),
-        Cell::new(&trial.estimator),
+        Cell::new(estimator(trial)),
         right(mean.unwrap_or_else(|| trial.status.clone())),
         right(held_out.map_or_else(String::new, |held_out| score(*held_out))),
         right(trial.fit_s.filter(|_| !trial.metrics.is_empty()).map_or_else(String::new, seconds)),
@@ -211,6 +217,28 @@ mod tests {
         assert_eq!(seconds(1.234), "1.23 s");
         assert_eq!(seconds(61.0), "61.0 s");
         assert_eq!(seconds(600.0), "10 min");
+    }
+
+    #[test]
+    fn a_leaderboard_tells_what_sets_trials_apart_and_why_one_failed() {
+        let run: Run = serde_json::from_value(serde_json::json!({
+            "id": "run_1", "status": "succeeded", "dataset": {"name": "d", "version": 1}, "target": "t",
+            "task": "regression", "metric": "rmse", "created_at": "2026-03-01T12:30:05Z",
+            "leaderboard": [
+                {"rank": 1, "trial": "trl_1", "estimator": "ridge", "params": {"alpha": 0.5}, "status": "succeeded",
+                 "metrics": {"rmse": {"mean": 12.345_678, "std": 0.5}}, "holdout": {"rmse": 11.0}, "fit_s": 0.25},
+                {"rank": null, "trial": "trl_2", "estimator": "knn", "params": {}, "status": "failed",
+                 "metrics": {}, "holdout": null, "fit_s": 0.0, "error": "too few rows"},
+            ],
+        }))
+        .unwrap();
+        let told = leaderboard(&run, true);
+        for part in
+            ["ridge alpha=0.5", "12.346 ± 0.5000", "11", "0.25 s", "trl_2", "knn failed:", "too few rows"]
+        {
+            assert!(told.contains(part), "{part} in\n{told}");
+        }
+        assert!(!leaderboard(&run, false).contains("trl_"));
     }
 
     #[test]

@@ -211,7 +211,7 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"(\S) {2,}", "$1  "),
     (r"(?m)^ {4,}", "    "),
     // Which estimator is the best is the engine's affair.
-    (r"(?m)(^ +\d  [a-z_]+  \[score\].*\n)+", "    [leaderboard]\n"),
+    (r"(?m)(^ +\d+  [a-z_]+( \w+=\S+)*  \[score\].*\n)+", "    [leaderboard]\n"),
     (r"\d+ models to predict", "[count] models to predict"),
     (r"the champion: [a-z_]+", "the champion: [estimator]"),
 ];

@@ -43,6 +43,9 @@ fn it_uses_the_server_that_runs() {
     let running = std::fs::read_to_string(context.data().join("server.json")).unwrap();
     let running: serde_json::Value = serde_json::from_str(&running).unwrap();
     assert!(demo.stdout.contains(&format!("{} runs on", running["url"].as_str().unwrap())), "{demo}");
+    assert!(demo.stdout.contains("models show penguins"), "{demo}");
+    let again = context.fettle(&["demo"]).done();
+    assert!(again.stdout.contains("answered by version 2"), "{again}");
     let deployments = context.fettle(&["deployments", "list", "--json"]).json();
     assert_eq!(deployments["items"][0]["name"], "penguins");
 }

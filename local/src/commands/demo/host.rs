@@ -69,6 +69,11 @@ impl Host {
         &self.client
     }
 
+    /// Whether it goes on after the demo.
+    pub(super) fn is_server(&self) -> bool {
+        self.own.is_none()
+    }
+
     /// Stops the platform, if it is the demo's own.
     pub(super) fn stop(self) {
         if let Some(Own { runtime, stop, stopped }) = self.own {

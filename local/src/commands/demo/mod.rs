@@ -42,10 +42,11 @@ impl Demo {
         let table = self.table(file)?;
         output::line(&format!("{}  from a table to a served model\n", styled(BOLD, "Fettle")))?;
         let host = Host::start(&data, connection.key.clone())?;
+        let server_runs = host.is_server();
         let done = steps::all(host.client(), &table);
         host.stop();
         done?;
-        output::line(&format!("\n{}", next(&table, &data)))
+        output::line(&format!("\n{}", next(&table, &data, server_runs)))
     }
 
     /// The user's file, if there is one, and the data directory.
@@ -83,18 +84,21 @@ impl Demo {
 }
 
 /// What to try next, in two lines, as it can be typed here.
-fn next(table: &Table, data: &Path) -> String {
+fn next(table: &Table, data: &Path, server_runs: bool) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "fettle".to_owned());
     let data =
         if data == Path::new(DEFAULT_DATA) { String::new() } else { format!(" --data {}", data.display()) };
-    let up = format!("{program} up{data}");
-    let predict = format!("{program} predict {} FILE.csv{data}", table.name);
-    let width = up.len().max(predict.len());
-    let line = |command: &str, why: &str| format!("{command:width$}  {}", styled(DIM, format!("# {why}")));
-    format!(
-        "{} {}\n      {}",
-        styled(BOLD, "next:"),
-        line(&up, "the platform as a server, with its HTTP API"),
-        line(&predict, "in another terminal: predictions for rows of yours"),
-    )
+    let name = &table.name;
+    let predict = format!("{program} predict {name} FILE.csv{data}");
+    let (first, second) = if server_runs {
+        let models = format!("{program} models show {name}{data}");
+        ((predict, "ask it about rows of yours"), (models, "its versions"))
+    } else {
+        let up = format!("{program} up{data}");
+        ((up, "a server with an HTTP API"), (predict, "then, in another terminal"))
+    };
+    let width = first.0.len().max(second.0.len());
+    let line =
+        |(command, why): (String, &str)| format!("{command:width$}  {}", styled(DIM, format!("# {why}")));
+    format!("{} {}\n      {}", styled(BOLD, "next:"), line(first), line(second))
 }

@@ -6,14 +6,18 @@ use crate::client::{Client, route};
 use crate::commands::{push, watch};
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{self, BOLD, DIM, GOOD, styled};
-use crate::tables;
+use crate::{progress, tables};
 use comfy_table::{Attribute, Cell, Color};
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// The rows that are looked at for three to predict.
 const LOOKED_AT: &str = "1000";
+
+/// How long a deployment may take to serve the version that its alias names.
+const NEXT_LOOK: Duration = Duration::from_secs(15);
 
 /// The most items of a list that are told.
 const MOST_TOLD: usize = 12;
@@ -55,7 +59,7 @@ fn upload(client: &Client, table: &Table) -> Result<Dataset> {
     let columns = dataset.columns.as_deref().unwrap_or_default();
     let missing: u64 = columns.iter().map(|column| column.missing).sum();
     let about = format!(
-        "{} version {}: {} rows, {} columns, {} missing values",
+        "{} version {}: {} rows, {} columns, {} missing",
         styled(BOLD, &dataset.name),
         dataset.version,
         tables::count(dataset.rows.unwrap_or_default()),
@@ -73,7 +77,7 @@ fn train(client: &Client, table: &Table, dataset: &Dataset) -> Result<Run> {
     let run: Run = watch::watch(client, &run.id)?.read()?;
     watch::verdict(&run)?;
     let about = format!(
-        "{} models to predict {}, {} folds each, ranked by {}",
+        "{} models to predict {}, {} folds each, by {}",
         run.leaderboard.len(),
         styled(BOLD, &run.target),
         run.folds.unwrap_or_default(),
@@ -175,7 +179,15 @@ fn predict(client: &Client, table: &Table, dataset: &Dataset, version: &ModelVer
 
     let begun = Instant::now();
     let path = ["deployments", &table.name, "predict"];
-    let answer: Predictions = client.post(route(&path), &json!({ "rows": asked }))?.read()?;
+    let ask = || client.post(route(&path), &json!({ "rows": asked }))?.read();
+    let mut answer: Predictions = ask()?;
+    // A server that has served the champion before looks for a new one every few seconds.
+    let spinner = progress::spinner(format!("waiting until version {} is served", version.version));
+    while answer.version != version.version && begun.elapsed() < NEXT_LOOK {
+        sleep(Duration::from_millis(100));
+        answer = ask()?;
+    }
+    drop(spinner);
     let about =
         format!("three rows of {} asked, answered by version {}", styled(BOLD, &reference), answer.version);
     done(6, "Predict", &about, begun)?;
