@@ -113,7 +113,8 @@ impl Context {
     /// The program, in the directory, with nothing of the tester's own settings.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fettle"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FETTLE_")) {
+        let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("FETTLE_"));
+        for name in ours.chain(["COLUMNS", "CLICOLOR_FORCE", "NO_COLOR"].map(str::to_owned)) {
             command.env_remove(name);
         }
         command.current_dir(self.path()).stdin(Stdio::null());
@@ -152,11 +153,10 @@ impl Drop for Context {
 
 impl Ran {
     pub(crate) fn of(output: &Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
-            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
-        }
+        // The program calls itself as it was called.
+        let text =
+            |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(env!("CARGO_BIN_EXE_fettle"), "fettle");
+        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
     /// The same, if it did what it was asked.
@@ -200,7 +200,6 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"\b[0-9a-f]{64}\b", "[sha256]"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\dZ", "[time]"),
     (r"http://127\.0\.0\.1:\d+", "[url]"),
-    (r"\S*/target/\S*/fettle\b", "fettle"),
     (r"\d+(\.\d+)? (ms|s|min)\b", "[took]"),
     (r"-?\d\.\d{4} ± \d\.\d{4}", "[score]"),
     (r"\b\d\.\d{3,4}\b", "[number]"),
