@@ -1,5 +1,6 @@
 //! k nearest neighbours: a row is like the training rows closest to it.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use faer::linalg::matmul::matmul;
@@ -85,15 +86,13 @@ impl Estimator for Knn {
         } else {
             (0..x.rows()).collect()
         };
-        let mut points = vec![0.0; rows.len() * x.cols()];
-        for (&row, point) in rows.iter().zip(points.chunks_exact_mut(x.cols().max(1))) {
-            x.copy_row(row, point);
-        }
+        let (points, members, starts) = distinct(x, &rows);
         let answers = match fit.y {
-            Target::Classes { codes, count } => {
-                Answers::Classes { codes: rows.iter().map(|&row| codes[row]).collect(), count: *count as u32 }
-            }
-            Target::Numbers(values) => Answers::Numbers(rows.iter().map(|&row| values[row]).collect()),
+            Target::Classes { codes, count } => Answers::Classes {
+                codes: members.iter().map(|&row| codes[row]).collect(),
+                count: *count as u32,
+            },
+            Target::Numbers(values) => Answers::Numbers(members.iter().map(|&row| values[row]).collect()),
         };
         let by_default = || ((rows.len() as f64).sqrt() / 2.0).round().clamp(3.0, 25.0) as i64;
         let neighbours = fit.params.auto_integer("neighbours").unwrap_or_else(by_default);
@@ -102,21 +101,51 @@ impl Estimator for Knn {
             neighbours: neighbours as u32,
             by_distance: fit.params.choice("weights") == "distance",
             points,
-            weights: fit.weights.map(|weights| rows.iter().map(|&row| weights[row]).collect()),
+            starts,
+            weights: fit.weights.map(|weights| members.iter().map(|&row| weights[row]).collect()),
             answers,
             index: Index::default(),
         }))
     }
 }
 
-/// The training rows.
+/// The distinct points among rows, row by row in the order of their first row; and the rows of the first
+/// point, the second and so on, with where those of each point start.
+fn distinct(x: &Matrix, rows: &[usize]) -> (Vec<f32>, Vec<usize>, Vec<u32>) {
+    let mut places: HashMap<Box<[u32]>, usize> = HashMap::with_capacity(rows.len());
+    let mut points = Vec::with_capacity(rows.len() * x.cols());
+    let mut members: Vec<Vec<usize>> = Vec::new();
+    let mut point = vec![0.0; x.cols()];
+    for &row in rows {
+        x.copy_row(row, &mut point);
+        // Adding 0 makes −0 the same as 0.
+        let key = point.iter().map(|value| (value + 0.0).to_bits()).collect();
+        let place = *places.entry(key).or_insert_with(|| {
+            points.extend_from_slice(&point);
+            members.push(Vec::new());
+            members.len() - 1
+        });
+        members[place].push(row);
+    }
+    let mut starts = vec![0];
+    starts.extend(members.iter().scan(0, |end, rows| {
+        *end += rows.len() as u32;
+        Some(*end)
+    }));
+    (points, members.concat(), starts)
+}
+
+/// The training rows, those that are alike together: all of them are asked or none, so that the
+/// order of rows never decides which of a hundred equals are the neighbours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedKnn {
     cols: u32,
     neighbours: u32,
     by_distance: bool,
-    /// Row by row.
+    /// Distinct, one after the other.
     points: Vec<f32>,
+    /// Where the rows of each point start among answers and weights, and where the last ones end.
+    starts: Vec<u32>,
     weights: Option<Vec<f32>>,
     answers: Answers,
     #[serde(skip)]
@@ -140,7 +169,7 @@ impl PartialEq for Index {
     }
 }
 
-/// A training row and its squared distance.
+/// A squared distance, and the number of a point.
 type Neighbour = (f64, usize);
 
 impl FittedKnn {
@@ -154,8 +183,10 @@ impl FittedKnn {
                 // Refused are only coordinates that are not finite: there is nothing near them.
                 let found =
                     tree.nearest(&query, self.neighbours as usize, &squared_euclidean).unwrap_or_default();
-                let found: Vec<Neighbour> =
-                    found.into_iter().map(|(distance, row)| (f64::from(distance), *row as usize)).collect();
+                let found: Vec<Neighbour> = found
+                    .into_iter()
+                    .map(|(distance, point)| (f64::from(distance), *point as usize))
+                    .collect();
                 self.answer(&found, &mut out);
             }
             out
@@ -242,36 +273,40 @@ impl FittedKnn {
             .collect()
     }
 
-    /// Appends what the neighbours say: the shares of classes, or a mean.
+    /// Appends what the nearest points' rows say, until enough are asked: the shares of classes, or a
+    /// mean.
     fn answer(&self, found: &[Neighbour], out: &mut Vec<f64>) {
         // With neighbours at no distance at all, only they count.
         let exact = self.by_distance && found.iter().any(|(distance, _)| *distance == 0.0);
-        let weight = |(distance, row): &Neighbour| {
-            let own = self.weights.as_ref().map_or(1.0, |weights| f64::from(weights[*row]));
-            match (self.by_distance, exact) {
-                (false, _) => own,
-                (true, true) => own * f64::from(u8::from(*distance == 0.0)),
-                (true, false) => own / distance.sqrt(),
-            }
+        let nearness = |distance: f64| match (self.by_distance, exact) {
+            (false, _) => 1.0,
+            (true, true) => f64::from(u8::from(distance == 0.0)),
+            (true, false) => 1.0 / distance.sqrt(),
         };
+        let mut asked: Vec<(usize, f64)> = Vec::with_capacity(self.neighbours as usize);
+        for (distance, point) in found {
+            if asked.len() >= self.neighbours as usize {
+                break;
+            }
+            let own = |row: usize| self.weights.as_ref().map_or(1.0, |weights| f64::from(weights[row]));
+            let rows = self.starts[*point] as usize..self.starts[point + 1] as usize;
+            asked.extend(rows.map(|row| (row, own(row) * nearness(*distance))));
+        }
+        let total: f64 = asked.iter().map(|(_, weight)| weight).sum();
         let start = out.len();
-        let total: f64 = found.iter().map(weight).sum();
         match &self.answers {
-            Answers::Classes { codes, count } => {
-                let classes = *count as usize;
-                if total > 0.0 {
-                    out.resize(start + classes, 0.0);
-                    for neighbour in found {
-                        out[start + codes[neighbour.1] as usize] += weight(neighbour) / total;
-                    }
-                } else {
-                    out.resize(start + classes, 1.0 / classes as f64);
+            Answers::Classes { codes, count } if total > 0.0 => {
+                out.resize(start + *count as usize, 0.0);
+                for (row, weight) in asked {
+                    out[start + codes[row] as usize] += weight / total;
                 }
             }
+            Answers::Classes { count, .. } => {
+                out.resize(start + *count as usize, 1.0 / f64::from(*count));
+            }
+            Answers::Numbers(_) if total <= 0.0 => out.push(f64::NAN),
             Answers::Numbers(values) => {
-                let sum: f64 =
-                    found.iter().map(|neighbour| values[neighbour.1] * (weight(neighbour) / total)).sum();
-                out.push(if total > 0.0 { sum } else { f64::NAN });
+                out.push(asked.iter().map(|(row, weight)| values[*row] * (weight / total)).sum());
             }
         }
     }
@@ -283,13 +318,17 @@ impl FittedKnn {
             }
             Answers::Numbers(values) => (values.len(), outputs == 1),
         };
+        let starts_sound = self.starts.first() == Some(&0)
+            && self.starts.last().map(|end| *end as usize) == Some(rows)
+            && self.starts.is_sorted_by(|a, b| a < b);
         let sound = answers_sound
+            && starts_sound
             && rows > 0
             && rows <= MOST_ROWS
             && cols > 0
             && self.cols as usize == cols
             && self.neighbours > 0
-            && rows.checked_mul(cols) == Some(self.points.len())
+            && (self.starts.len() - 1).checked_mul(cols) == Some(self.points.len())
             && self.points.iter().all(|value| value.is_finite())
             && self.weights.as_ref().is_none_or(|weights| weights.len() == rows);
         if sound { Ok(()) } else { Err("neighbours of another width".into()) }
@@ -302,6 +341,6 @@ impl FittedKnn {
         };
         let index =
             if self.cols as usize <= TREE_DIMENSIONS { 2 * self.points.len() * size_of::<f32>() } else { 0 };
-        rows + self.points.len() * size_of::<f32>() + index
+        rows + (self.points.len() + self.starts.len()) * size_of::<f32>() + index
     }
 }

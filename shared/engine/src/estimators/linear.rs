@@ -1,11 +1,14 @@
 //! What linear estimators share: passes over the rows, and the fitted form.
 
 use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::linalg::solvers::{Llt, ShapeCore, Solve};
+use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::Matrix;
 
+/// Multiplications beyond which a product of every two columns costs more than it saves.
+pub(super) const MOST_MULTIPLICATIONS: f64 = 2e11;
 /// A block of rows in `f64` should stay in the second-level cache.
 const BLOCK_VALUES: usize = 32 * 1024;
 
@@ -57,6 +60,83 @@ pub(super) fn loss_and_gradient(
         matmul(gradient, Accum::Add, block.transpose(), scores, 1.0, Par::Seq);
     });
     loss
+}
+
+/// Something like the inverse of a linear model's Hessian, for [`minimise`](super::lbfgs::minimise).
+///
+/// The Hessian of the mean loss is about `curvature` times the mean product of every two columns,
+/// with `l2 / total` on the diagonal of the coefficients. Where that is too large to decompose only
+/// its diagonal is used.
+pub(super) enum Preconditioner {
+    Full(Llt<f64>),
+    Diagonal(Vec<f64>),
+}
+
+impl Preconditioner {
+    /// O(rows × cols²), or O(rows × cols) for the diagonal.
+    pub(super) fn new(x: &Matrix, weights: &[f64], curvature: f64, l2: f64) -> Preconditioner {
+        let width = x.cols() as f64 + 1.0;
+        let affordable = x.rows() as f64 * width * width <= MOST_MULTIPLICATIONS;
+        let full = if affordable { Preconditioner::full(x, weights, curvature, l2) } else { None };
+        full.unwrap_or_else(|| Preconditioner::diagonal(x, weights, curvature, l2))
+    }
+
+    pub(super) fn full(x: &Matrix, weights: &[f64], curvature: f64, l2: f64) -> Option<Preconditioner> {
+        let width = x.cols() + 1;
+        let total: f64 = weights.iter().sum();
+        let roots: Vec<f64> = weights.iter().map(|weight| (weight * curvature / total).sqrt()).collect();
+        let mut products = Mat::<f64>::zeros(width, width);
+        blocks(x, |first, rows, block| {
+            for values in block.chunks_exact_mut(rows) {
+                for (value, root) in values.iter_mut().zip(&roots[first..]) {
+                    *value *= root;
+                }
+            }
+            let block = MatRef::from_column_major_slice(block, rows, width);
+            matmul(&mut products, Accum::Add, block.transpose(), block, 1.0, Par::Seq);
+        });
+        for col in 0..width {
+            products[(col, col)] += penalty(col < x.cols(), l2 / total);
+        }
+        products.llt(Side::Lower).ok().map(Preconditioner::Full)
+    }
+
+    pub(super) fn diagonal(x: &Matrix, weights: &[f64], curvature: f64, l2: f64) -> Preconditioner {
+        let total: f64 = weights.iter().sum();
+        let mut diagonal = vec![0.0; x.cols() + 1];
+        blocks(x, |first, rows, block| {
+            for (sum, values) in diagonal.iter_mut().zip(block.chunks_exact(rows)) {
+                *sum += values.iter().zip(&weights[first..]).map(|(v, weight)| weight * v * v).sum::<f64>();
+            }
+        });
+        for (col, sum) in diagonal.iter_mut().enumerate() {
+            *sum = *sum * curvature / total + penalty(col < x.cols(), l2 / total);
+        }
+        Preconditioner::Diagonal(diagonal)
+    }
+
+    /// Multiplies each output's part of `direction`, in place.
+    pub(super) fn apply(&self, direction: &mut [f64]) {
+        match self {
+            Preconditioner::Full(cholesky) => {
+                let width = cholesky.nrows();
+                let outputs = direction.len() / width;
+                cholesky.solve_in_place(MatMut::from_column_major_slice_mut(direction, width, outputs));
+            }
+            Preconditioner::Diagonal(diagonal) => {
+                for direction in direction.chunks_exact_mut(diagonal.len()) {
+                    for (d, diagonal) in direction.iter_mut().zip(diagonal) {
+                        *d /= diagonal;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The intercept has no penalty, and a column may be a copy of another: kept away from 0.
+fn penalty(coefficient: bool, l2: f64) -> f64 {
+    1e-9 + if coefficient { l2 } else { 0.0 }
 }
 
 /// From scores to predictions. Part of the artifact's format: add at the end.

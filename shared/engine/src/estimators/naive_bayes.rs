@@ -10,6 +10,10 @@ use crate::matrix::Matrix;
 use crate::metrics::Task;
 
 /// Gaussian naive Bayes.
+///
+/// Variances are smoothed far more than scikit-learn does (1e-9): a column of 0 and 1 that never varies
+/// within a class would otherwise decide alone. On seven tables 0.1 was better on every one, for
+/// instance 97 % instead of 73 % right on the penguins.
 pub(super) struct NaiveBayes;
 
 impl Estimator for NaiveBayes {
@@ -32,7 +36,7 @@ impl Estimator for NaiveBayes {
     fn parameters(&self) -> &'static [Parameter] {
         &[Parameter {
             name: "var_smoothing",
-            domain: Domain::Number { min: 1e-12, max: 1.0, default: 1e-9 },
+            domain: Domain::Number { min: 1e-12, max: 1.0, default: 0.1 },
             doc: "Share of the largest variance of any feature that is added to every variance.",
         }]
     }

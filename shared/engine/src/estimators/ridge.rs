@@ -5,13 +5,11 @@ use faer::linalg::solvers::Solve;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 
 use super::lbfgs::{Limits, minimise};
-use super::linear::{FittedLinear, Link, blocks, loss_and_gradient};
+use super::linear::{FittedLinear, Link, MOST_MULTIPLICATIONS, Preconditioner, blocks, loss_and_gradient};
 use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Target};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
 
-/// Multiplications beyond which the normal equations cost more than iterating.
-const MOST_DIRECT: f64 = 2e11;
 const LIMITS: Limits = Limits { gradient: 1e-9, iterations: 500 };
 
 /// Ridge regression.
@@ -68,7 +66,7 @@ impl Estimator for Ridge {
 
         let l2 = fit.params.number("l2");
         let width = fit.x.cols() as f64;
-        let mut model = if width * width * (rows as f64 + width) <= MOST_DIRECT {
+        let mut model = if width * width * (rows as f64 + width) <= MOST_MULTIPLICATIONS {
             direct(fit.x, &y, &weights, total, l2)?
         } else {
             iterative(fit.x, &y, &weights, total, l2)
@@ -132,7 +130,9 @@ fn direct(x: &Matrix, y: &[f64], weights: &[f64], total: f64, l2: f64) -> Result
 
 /// The same optimum by iterating, for very wide matrices. O(rows × cols) an iteration.
 fn iterative(x: &Matrix, y: &[f64], weights: &[f64], total: f64, l2: f64) -> Vec<f64> {
-    minimise(vec![0.0; x.cols() + 1], LIMITS, |model, gradient| {
+    let preconditioner = Preconditioner::diagonal(x, weights, 1.0, l2);
+    let precondition = |direction: &mut [f64]| preconditioner.apply(direction);
+    minimise(vec![0.0; x.cols() + 1], LIMITS, precondition, |model, gradient| {
         let mut loss = loss_and_gradient(x, 1, model, gradient, |first, scores| {
             let mut loss = 0.0;
             for (i, score) in scores.iter_mut().enumerate() {

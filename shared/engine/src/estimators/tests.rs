@@ -86,10 +86,18 @@ fn ridge_regression_as_in_scikit_learn() {
 fn naive_bayes_as_in_scikit_learn() {
     let (x, query) = (waves(ROWS, 4, 0.0), waves(3, 4, 0.1));
     let expected = [0.686_525, 0.313_475, 0.000_020, 0.999_980, 0.718_601, 0.281_399];
-    assert_close(&predict("naive_bayes", &json!({}), &x, &classes(&x, 2), &query), &expected, 2e-6);
+    assert_close(
+        &predict("naive_bayes", &json!({"var_smoothing": 1e-9}), &x, &classes(&x, 2), &query),
+        &expected,
+        2e-6,
+    );
     let expected =
         [0.742_450, 0.219_129, 0.038_421, 0.0, 0.003_564, 0.996_436, 0.735_863, 0.263_726, 0.000_411];
-    assert_close(&predict("naive_bayes", &json!({}), &x, &classes(&x, 3), &query), &expected, 2e-6);
+    assert_close(
+        &predict("naive_bayes", &json!({"var_smoothing": 1e-9}), &x, &classes(&x, 3), &query),
+        &expected,
+        2e-6,
+    );
 }
 
 #[test]
@@ -113,12 +121,18 @@ fn neighbours_as_in_scikit_learn() {
 fn weights_as_in_scikit_learn() {
     let (x, query) = (waves(ROWS, 4, 0.0), waves(3, 4, 0.1));
     let weights: Vec<f32> = (0..ROWS).map(|i| 0.5 + (i % 3) as f32).collect();
-    let weighted = |name, y: &Target| fit(name, &json!({}), &x, y, Some(&weights)).unwrap().predict(&query);
+    let weighted_with =
+        |name, params, y: &Target| fit(name, &params, &x, y, Some(&weights)).unwrap().predict(&query);
+    let weighted = |name, y: &Target| weighted_with(name, json!({}), y);
     let expected = [0.829_502, 0.170_498, 0.021_131, 0.978_869, 0.722_656, 0.277_344];
     assert_close(&weighted("logistic", &classes(&x, 2)), &expected, 2e-5);
     assert_close(&weighted("ridge", &numbers(&x)), &[6.835_435_033, 9.415_535_042, 10.518_889_783], 1e-6);
     let expected = [0.605_452, 0.394_548, 0.000_007, 0.999_993, 0.697_594, 0.302_406];
-    assert_close(&weighted("naive_bayes", &classes(&x, 2)), &expected, 2e-6);
+    assert_close(
+        &weighted_with("naive_bayes", json!({"var_smoothing": 1e-9}), &classes(&x, 2)),
+        &expected,
+        2e-6,
+    );
 }
 
 #[test]
@@ -128,6 +142,20 @@ fn a_tree_of_neighbours_finds_what_comparing_with_all_does() {
         panic!("knn is fitted as neighbours")
     };
     assert_close(&fitted.predict(&query), &fitted.predict_by_comparing(&query), 1e-9);
+}
+
+#[test]
+fn equal_rows_are_asked_together() {
+    // Two different points, four rows each, one of each class first: the order must not decide.
+    let x = Matrix::new(8, 1, vec![0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+    let y = Target::Classes { codes: vec![1, 0, 0, 0, 0, 1, 1, 1], count: 2 };
+    let near = Matrix::new(2, 1, vec![0.0, 0.9]);
+    let got = predict("knn", &json!({"neighbours": 1}), &x, &y, &near);
+    assert_close(&got, &[0.75, 0.25, 0.25, 0.75], 1e-12);
+    let got = predict("knn", &json!({"neighbours": 5}), &x, &y, &near);
+    assert_close(&got, &[0.5; 4], 1e-12);
+    let y = Target::Numbers((0..8).map(f64::from).collect());
+    assert_close(&predict("knn", &json!({"neighbours": 3}), &x, &y, &near), &[1.5, 5.5], 1e-12);
 }
 
 fn targets(x: &Matrix) -> [(Task, Target); 3] {
