@@ -80,7 +80,7 @@ impl World {
         }
     }
 
-    /// The next number below a bound (SplitMix64).
+    /// The next number below a bound (`SplitMix64`).
     fn below(&mut self, bound: u64) -> u64 {
         self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.chance;

@@ -1,21 +1,11 @@
 //! Data sets: create, upload, list, look into, delete.
 
 use fettle_backend::app::App;
-use fettle_backend::datasets::{self, Dataset, NewDataset};
+use fettle_backend::datasets::{self, Dataset, NewDataset, Preview, Profile};
 use fettle_backend::operation::{Call, Operation, Reply};
 use fettle_backend::permission::Permission::{Read, Write};
 use fettle_backend::problem::Result;
 use fettle_backend::record::{List, PageRequest};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::{Map, Value};
-
-/// The first rows of a data set.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Preview {
-    /// One object a row.
-    rows: Vec<Map<String, Value>>,
-}
 
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
@@ -37,7 +27,7 @@ pub fn operations() -> Vec<Operation> {
             Box::pin(profile(app, call))
         })
         .summary("What is known of each column")
-        .gives::<fettle_backend::datasets::Profile>(200),
+        .gives::<Profile>(200),
         Operation::http("datasets.preview", "GET", "/v1/datasets/{dataset}/preview", Read, |app, call| {
             Box::pin(preview(app, call))
         })
@@ -76,8 +66,7 @@ async fn profile(app: &App, call: Call) -> Result<Reply> {
 
 async fn preview(app: &App, call: Call) -> Result<Reply> {
     let rows = call.query("rows")?.unwrap_or(20);
-    let rows = datasets::preview(app, call.workspace()?, call.path("dataset"), rows).await?;
-    Reply::ok(&Preview { rows })
+    Reply::ok(&datasets::preview(app, call.workspace()?, call.path("dataset"), rows).await?)
 }
 
 async fn delete(app: &App, call: Call) -> Result<Reply> {

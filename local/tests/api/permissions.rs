@@ -41,7 +41,7 @@ fn every_operation_is_open_to_those_who_may_and_nobody_else() {
                 let allowed = holders(permission).contains(role);
                 match (allowed, *role) {
                     (true, _) => {
-                        assert!(!matches!(got.status, 401 | 403), "{role} {method} {path}: {}", got.text())
+                        assert!(!matches!(got.status, 401 | 403), "{role} {method} {path}: {}", got.text());
                     }
                     (false, "nobody") => drop(got.problem(401, "unauthenticated", &[])),
                     (false, _) => drop(got.problem(403, "forbidden", &[role])),

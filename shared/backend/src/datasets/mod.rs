@@ -24,6 +24,8 @@ use crate::record::{
 use fettle_engine::table::Table;
 use jiff::SignedDuration;
 use record::{id_key, name_key, versions_partition};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// How long an upload address is valid.
@@ -235,18 +237,25 @@ pub(crate) async fn profile_of(app: &App, workspace: &str, id: &str, version: u3
 }
 
 /// The first rows of a ready version.
-pub async fn preview(
-    app: &App,
-    workspace: &str,
-    reference: &str,
-    rows: usize,
-) -> Result<Vec<Map<String, Value>>> {
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Preview {
+    /// The columns' names, in the file's order.
+    pub columns: Vec<String>,
+    /// One object a row.
+    pub rows: Vec<Map<String, Value>>,
+}
+
+/// The first rows of a ready version.
+pub async fn preview(app: &App, workspace: &str, reference: &str, rows: usize) -> Result<Preview> {
     if !(1..=1000).contains(&rows) {
         return Err(Problem::invalid("rows", "`rows` is 1 to 1000"));
     }
     let (record, version) = find_ready(app, workspace, reference).await?;
     let table = snapshot(app, workspace, &record.id, version.version).await?;
-    Ok(table.head(rows))
+    Ok(Preview {
+        columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+        rows: table.head(rows),
+    })
 }
 
 /// The table of a ready version.

@@ -54,7 +54,8 @@ pub(super) fn whole(record: RunRecord, plan: Plan, trials: Vec<TrialRecord>) -> 
                 params: trial.params,
                 metrics,
                 holdout: trial.holdout,
-                fit_s: trial.folds.iter().map(|fold| fold.fit_s).sum(),
+                // Not `sum`, whose nothing is -0.
+                fit_s: trial.folds.iter().fold(0.0, |sum, fold| sum + fold.fit_s),
                 status,
                 error: trial.error,
             };
