@@ -55,11 +55,15 @@ impl Plan {
     /// one row double a forest and make its probabilities worse; growing leaves keep a forest at some
     /// 30 MB, with better rankings than full depth (10 at 350,000 rows).
     pub(crate) fn forest(fit: &Fit) -> Plan {
-        let features = match (fit.params.choice("split_features"), fit.y) {
-            ("third", _) => Share::Third,
-            ("all", _) => Share::All,
-            ("root", _) | (_, Target::Classes { .. }) => Share::Root,
-            ("half", _) | (_, Target::Numbers(_)) => Share::Half,
+        let features = match fit.params.choice("split_features") {
+            "root" => Share::Root,
+            "third" => Share::Third,
+            "half" => Share::Half,
+            "all" => Share::All,
+            _ => match fit.y {
+                Target::Classes { .. } => Share::Root,
+                Target::Numbers(_) => Share::Half,
+            },
         };
         Plan {
             trees: fit.params.integer("trees") as usize,
@@ -75,12 +79,12 @@ impl Plan {
     ///
     /// A single tree has nothing but its leaves to average over, so by default these have at least 10
     /// rows (or a tenth of them). With many rows leaves for classes have a quarter of their root, which
-    /// probabilities need; for numbers one in 35,000.
+    /// probabilities need; for numbers one in 40,000.
     pub(crate) fn tree(fit: &Fit) -> Plan {
         let rows = fit.x.rows();
         let usual = match fit.y {
             Target::Classes { .. } => ((rows as f64).sqrt() / 4.0) as usize,
-            Target::Numbers(_) => rows / 35_000,
+            Target::Numbers(_) => rows / 40_000,
         };
         Plan {
             trees: 1,
@@ -124,5 +128,50 @@ impl Share {
             Share::All => features,
         };
         share.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::matrix::Matrix;
+
+    fn forest(params: &serde_json::Value, y: &Target) -> Plan {
+        let declared: &[Parameter] = &[TREES, MAX_DEPTH, MIN_LEAF, SPLIT_FEATURES];
+        let params = Params::check(declared, params.as_object().unwrap()).unwrap();
+        let x = Matrix::new(y.len(), 1, vec![0.0; y.len()]);
+        Plan::forest(&Fit { x: &x, y, weights: None, seed: 0, params: &params })
+    }
+
+    #[test]
+    fn what_is_asked_for_wins_over_what_the_task_would_get() {
+        let (classes, numbers) =
+            (Target::Classes { codes: vec![0, 1], count: 2 }, Target::Numbers(vec![0.0, 1.0]));
+        for (word, share) in
+            [("root", Share::Root), ("third", Share::Third), ("half", Share::Half), ("all", Share::All)]
+        {
+            assert_eq!(forest(&json!({"split_features": word}), &classes).features, share);
+            assert_eq!(forest(&json!({"split_features": word}), &numbers).features, share);
+        }
+        assert_eq!(forest(&json!({}), &classes).features, Share::Root);
+        assert_eq!(forest(&json!({}), &numbers).features, Share::Half);
+        let asked = forest(&json!({"trees": 7, "min_leaf": 3, "max_depth": 4}), &numbers);
+        assert_eq!((asked.trees, asked.min_leaf, asked.max_depth), (7, 3, 4));
+    }
+
+    #[test]
+    fn leaves_grow_with_the_data() {
+        let of = |rows| forest(&json!({}), &Target::Numbers(vec![0.0; rows])).min_leaf;
+        assert_eq!([of(2), of(39_999), of(40_000), of(350_000)], [2, 2, 3, 10]);
+    }
+
+    #[test]
+    fn a_share_is_at_least_one_feature() {
+        for share in [Share::Root, Share::Third, Share::Half, Share::All] {
+            assert_eq!((share.of(0), share.of(1)), (1, 1));
+        }
+        assert_eq!([Share::Root, Share::Third, Share::Half, Share::All].map(|s| s.of(10)), [3, 4, 5, 10]);
     }
 }
