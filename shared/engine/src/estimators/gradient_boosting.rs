@@ -85,7 +85,7 @@ fn one_thread() -> Result<ThreadPool, ThreadPoolBuildError> {
     ThreadPoolBuilder::new().num_threads(1).build()
 }
 
-/// The defaults were chosen on 26 data sets of 90 to 330,000 rows: sampling rows and columns, and
+/// The defaults were chosen on 28 tables of 90 to 330,000 rows: sampling rows and columns, and
 /// trees that deepen with the data, are what keeps small data from being learned by heart.
 const PARAMETERS: &[Parameter] = &[
     Parameter {
