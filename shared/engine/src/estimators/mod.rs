@@ -196,19 +196,19 @@ pub enum FitError {
 /// The order of variants is part of the artifact's format: add at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Fitted {
-    /// [`dummy`].
+    /// `dummy`.
     Dummy(dummy::FittedDummy),
-    /// [`logistic`] and [`ridge`].
+    /// `logistic` and `ridge`.
     Linear(linear::FittedLinear),
-    /// [`knn`].
+    /// `knn`.
     Knn(knn::FittedKnn),
-    /// [`naive_bayes`].
+    /// `naive_bayes`.
     NaiveBayes(naive_bayes::FittedNaiveBayes),
-    /// [`decision_tree`]: a forest of one.
+    /// `decision_tree`: a forest of one.
     Tree(Forest),
-    /// [`random_forest`] and [`extra_trees`].
+    /// `random_forest` and `extra_trees`.
     Forest(Forest),
-    /// [`gradient_boosting`].
+    /// `gradient_boosting`.
     Boosted(Boosted),
 }
 
