@@ -68,15 +68,10 @@ fn the_commands_of_the_readme_do_what_it_says() {
         assert!(begun.elapsed() < Duration::from_mins(1), "the server does not start");
         std::thread::sleep(Duration::from_millis(20));
     };
-    // The names are the demo's as well: a clone that has not seen it starts from nothing.
-    let curl = curl
-        .replace("http://127.0.0.1:8080", &url)
-        .replace("penguins\"", "readme\"")
-        .replace("/penguins/", "/readme/");
-    let curl = curl.replace("name=penguins", "name=readme").replace("datasets/penguins", "datasets/readme");
+    let curl = curl.replace("http://127.0.0.1:8080", &url);
     let answered = run(here, &curl);
     assert!(answered.contains("\"prediction\":\"Gentoo\""), "{answered}");
-    assert!(run(here, &program.replace("predict penguins", "predict readme")).contains("Gentoo"));
+    assert!(run(here, program).contains("Gentoo"));
     server.kill().unwrap();
     server.wait().unwrap();
 }
