@@ -1,6 +1,6 @@
 //! The seven slots: every outside dependency behind a small trait.
 //!
-//! A port's documentation is its contract, and [`crate::conformance`] is that contract as code: one
+//! A port's documentation is its contract, and `crate::conformance` is that contract as code: one
 //! suite a port, run against every implementation. Configuration chooses the implementation; nothing
 //! above this module knows which one it got.
 

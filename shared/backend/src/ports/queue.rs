@@ -74,7 +74,7 @@ pub struct Delivery {
 /// - **At least once**: a received message is invisible for its visibility time, and is delivered
 ///   again after it unless it was deleted. The same message may come twice all the same.
 /// - **Order** is none, though older messages tend to come first.
-/// - **Dead letters**: a message that was received [`Queue::MAX_DELIVERIES`] times and whose
+/// - **Dead letters**: a message that was received `MAX_DELIVERIES` times and whose
 ///   visibility ran out again is not delivered any more: it is a dead letter, listed and re-driven
 ///   by an operator.
 #[async_trait]
