@@ -10,7 +10,6 @@ use crate::problem::{Kind, Problem, Result};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -54,8 +53,6 @@ pub struct Operation {
     pub memory_mb: u32,
     /// Its Lambda's time limit, in seconds.
     pub timeout_s: u32,
-    /// The largest body it takes, in bytes; none for the platform's limit on bodies.
-    pub max_body: Option<fn(&App) -> u64>,
     /// What does it.
     pub handler: Handler,
     /// The query parameters: name and meaning.
@@ -77,7 +74,6 @@ impl Operation {
             permission,
             memory_mb: 256,
             timeout_s: 10,
-            max_body: None,
             handler,
             query: &[],
             takes: None,
@@ -119,13 +115,6 @@ impl Operation {
     pub fn size(mut self, memory_mb: u32, timeout_s: u32) -> Self {
         self.memory_mb = memory_mb;
         self.timeout_s = timeout_s;
-        self
-    }
-
-    /// With a limit of its own on the body.
-    #[must_use]
-    pub fn max_body(mut self, limit: fn(&App) -> u64) -> Self {
-        self.max_body = Some(limit);
         self
     }
 
@@ -285,10 +274,5 @@ impl Reply {
     pub fn revision(mut self, revision: u64) -> Self {
         self.headers.push(("etag", format!("\"{revision}\"")));
         self
-    }
-
-    /// The body as JSON again, for a caller in the same process.
-    pub fn value(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 }

@@ -105,7 +105,7 @@ impl Door {
             |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         // Before a byte of the body is read.
         let caller = self.admit(header("authorization").as_deref()).await?;
-        let limit = operation.max_body.map_or(self.app.limits.body_bytes, |limit| limit(&self.app));
+        let limit = self.app.limits.body_bytes;
         let known = header("content-length").and_then(|length| length.parse::<u64>().ok());
         let body = read_body(body, known, limit).await?;
         let call = Call {
