@@ -50,6 +50,9 @@ pub(crate) enum Command {
     Keys(keys::Keys),
     /// Print the API's description
     Openapi,
+    /// Print the registry of operations, from which Terraform makes the platform
+    #[command(hide = true)]
+    Operations,
     /// Print the script that completes commands in a shell
     Completions(completions::Completions),
 }

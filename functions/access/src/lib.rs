@@ -2,7 +2,7 @@
 
 use fettle_backend::app::App;
 use fettle_backend::keys::{self, ApiKey, NewKey};
-use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::Administer;
 use fettle_backend::problem::Result;
 use fettle_backend::record::{List, PageRequest};
@@ -16,16 +16,19 @@ pub fn operations() -> Vec<Operation> {
         .summary("Make a key; it is shown once")
         .takes::<NewKey>()
         .gives::<ApiKey>(201)
-        .idempotent(),
+        .idempotent()
+        .uses(&[Use::ReadState, Use::WriteState]),
         Operation::http("keys.list", "GET", "/v1/keys", Administer, |app, call| Box::pin(list(app, call)))
             .summary("List keys, without their secrets")
             .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
-            .gives::<List<ApiKey>>(200),
+            .gives::<List<ApiKey>>(200)
+            .uses(&[Use::ReadState]),
         Operation::http("keys.revoke", "DELETE", "/v1/keys/{key}", Administer, |app, call| {
             Box::pin(revoke(app, call))
         })
         .summary("Revoke a key")
-        .gives_status(204),
+        .gives_status(204)
+        .uses(&[Use::ReadState, Use::WriteState]),
     ]
 }
 

@@ -2,8 +2,9 @@
 
 use fettle_backend::app::App;
 use fettle_backend::datasets::{self, Dataset, NewDataset, Preview, Profile};
-use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::{Read, Write};
+use fettle_backend::ports::QueueName;
 use fettle_backend::problem::Result;
 use fettle_backend::record::{List, PageRequest};
 
@@ -15,32 +16,38 @@ pub fn operations() -> Vec<Operation> {
             .query(&[("name", "the data set's name, when the body is the file itself")])
             .takes::<NewDataset>()
             .gives::<Dataset>(201)
-            .idempotent(),
+            .idempotent()
+        .uses(&[Use::ReadState, Use::WriteState, Use::WriteObjects, Use::DeleteObjects, Use::Send(QueueName::Ingest)]),
         Operation::http("datasets.list", "GET", "/v1/datasets", Read, |app, call| Box::pin(list(app, call)))
             .summary("List data sets by name")
             .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
-            .gives::<List<Dataset>>(200),
+            .gives::<List<Dataset>>(200)
+        .uses(&[Use::ReadState]),
         Operation::http("datasets.show", "GET", "/v1/datasets/{dataset}", Read, |app, call| Box::pin(show(app, call)))
             .summary("Show a data set by name or id, with @2 for a version")
-            .gives::<Dataset>(200),
+            .gives::<Dataset>(200)
+        .uses(&[Use::ReadState]),
         Operation::http("datasets.profile", "GET", "/v1/datasets/{dataset}/profile", Read, |app, call| {
             Box::pin(profile(app, call))
         })
         .summary("What is known of each column")
-        .gives::<Profile>(200),
+        .gives::<Profile>(200)
+        .uses(&[Use::ReadState, Use::ReadObjects]),
         Operation::http("datasets.preview", "GET", "/v1/datasets/{dataset}/preview", Read, |app, call| {
             Box::pin(preview(app, call))
         })
         .summary("The first rows")
         .query(&[("rows", "1 to 1000; 20 when left out")])
         .size(1024, 29)
-        .gives::<Preview>(200),
+        .gives::<Preview>(200)
+        .uses(&[Use::ReadState, Use::ReadObjects]),
         Operation::http("datasets.delete", "DELETE", "/v1/datasets/{dataset}", Write, |app, call| {
             Box::pin(delete(app, call))
         })
         .summary("Delete a data set with all its versions")
         .size(256, 29)
-        .gives_status(204),
+        .gives_status(204)
+        .uses(&[Use::ReadState, Use::WriteState, Use::ListObjects, Use::DeleteObjects]),
     ]
 }
 

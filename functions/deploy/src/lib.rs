@@ -2,7 +2,7 @@
 
 use fettle_backend::app::App;
 use fettle_backend::deployments::{self, Deployment, NewDeployment};
-use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::{Read, Write};
 use fettle_backend::problem::Result;
 use fettle_backend::record::{List, PageRequest};
@@ -16,18 +16,21 @@ pub fn operations() -> Vec<Operation> {
         .summary("Deploy a model: follow an alias, or stay with a version")
         .takes::<NewDeployment>()
         .gives::<Deployment>(201)
-        .idempotent(),
+        .idempotent()
+        .uses(&[Use::ReadState, Use::WriteState]),
         Operation::http("deployments.list", "GET", "/v1/deployments", Read, |app, call| {
             Box::pin(list(app, call))
         })
         .summary("List deployments by name")
         .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
-        .gives::<List<Deployment>>(200),
+        .gives::<List<Deployment>>(200)
+        .uses(&[Use::ReadState]),
         Operation::http("deployments.show", "GET", "/v1/deployments/{deployment}", Read, |app, call| {
             Box::pin(show(app, call))
         })
         .summary("Show a deployment, with the version that answers now")
-        .gives::<Deployment>(200),
+        .gives::<Deployment>(200)
+        .uses(&[Use::ReadState]),
         Operation::http(
             "deployments.delete",
             "DELETE",
@@ -36,7 +39,8 @@ pub fn operations() -> Vec<Operation> {
             |app, call| Box::pin(delete(app, call)),
         )
         .summary("Delete a deployment; its model stays")
-        .gives_status(204),
+        .gives_status(204)
+        .uses(&[Use::ReadState, Use::WriteState]),
     ]
 }
 

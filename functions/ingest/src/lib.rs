@@ -2,7 +2,7 @@
 
 use fettle_backend::app::App;
 use fettle_backend::datasets;
-use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::ports::QueueName;
 use fettle_backend::problem::Result;
 
@@ -11,7 +11,14 @@ pub fn operations() -> Vec<Operation> {
     vec![
         Operation::queue("ingest.file", QueueName::Ingest, |app, call| Box::pin(file(app, call)))
             .summary("Read an uploaded file into a ready version")
-            .size(3008, 600),
+            .size(3008, 600)
+            .uses(&[
+                Use::ReadState,
+                Use::WriteState,
+                Use::ReadObjects,
+                Use::WriteObjects,
+                Use::DeleteObjects,
+            ]),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use fettle_backend::app::App;
 use fettle_backend::events;
-use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::ports::QueueName;
 use fettle_backend::problem::Result;
 
@@ -11,7 +11,8 @@ pub fn operations() -> Vec<Operation> {
     vec![
         Operation::queue("notify.tell", QueueName::Notify, |app, call| Box::pin(tell(app, call)))
             .summary("Tell an event")
-            .size(256, 30),
+            .size(256, 30)
+            .uses(&[Use::ReadState, Use::WriteState, Use::Notify]),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Health, version and the API's description.
 
 use fettle_backend::app::App;
-use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::Open;
 use fettle_backend::ports::Key;
 use fettle_backend::problem::Result;
@@ -30,7 +30,8 @@ pub fn operations() -> Vec<Operation> {
     vec![
         Operation::http("observe.health", "GET", "/v1/health", Open, |app, call| Box::pin(health(app, call)))
             .summary("Whether the platform is up")
-            .gives::<Health>(200),
+            .gives::<Health>(200)
+            .uses(&[Use::ReadState]),
         Operation::http("observe.version", "GET", "/v1/version", Open, |app, _call| {
             Box::pin(ready(version(app)))
         })

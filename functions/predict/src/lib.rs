@@ -3,7 +3,7 @@
 use fettle_backend::app::App;
 use fettle_backend::deployments::{self, Answer, PredictRequest};
 use fettle_backend::models::ModelSchema;
-use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::Predict;
 use fettle_backend::problem::Result;
 
@@ -20,7 +20,8 @@ pub fn operations() -> Vec<Operation> {
         .summary("Predict rows of JSON, or of CSV by content type")
         .size(1769, 29)
         .takes::<PredictRequest>()
-        .gives::<Answer>(200),
+        .gives::<Answer>(200)
+        .uses(&[Use::ReadState, Use::ReadObjects]),
         Operation::http(
             "predict.schema",
             "GET",
@@ -30,7 +31,8 @@ pub fn operations() -> Vec<Operation> {
         )
         .summary("What a deployment takes and gives")
         .size(1024, 29)
-        .gives::<ModelSchema>(200),
+        .gives::<ModelSchema>(200)
+        .uses(&[Use::ReadState, Use::ReadObjects]),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use fettle_backend::app::App;
 use fettle_backend::models::{self, Model, ModelVersion, NewAlias, NewVersion};
-use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::{Read, Write};
 use fettle_backend::problem::Result;
 use fettle_backend::record::{List, PageRequest};
@@ -17,16 +17,19 @@ pub fn operations() -> Vec<Operation> {
         .size(1024, 29)
         .takes::<NewVersion>()
         .gives::<ModelVersion>(201)
-        .idempotent(),
+        .idempotent()
+        .uses(&[Use::ReadState, Use::WriteState, Use::ReadObjects]),
         Operation::http("models.list", "GET", "/v1/models", Read, |app, call| Box::pin(list(app, call)))
             .summary("List models by name")
             .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
-            .gives::<List<Model>>(200),
+            .gives::<List<Model>>(200)
+            .uses(&[Use::ReadState]),
         Operation::http("models.show", "GET", "/v1/models/{model}", Read, |app, call| {
             Box::pin(show(app, call))
         })
         .summary("Show a model with its versions and aliases")
-        .gives::<Model>(200),
+        .gives::<Model>(200)
+        .uses(&[Use::ReadState]),
         Operation::http(
             "models.show-version",
             "GET",
@@ -35,7 +38,8 @@ pub fn operations() -> Vec<Operation> {
             |app, call| Box::pin(show_version(app, call)),
         )
         .summary("Show a version, by its number or an alias")
-        .gives::<ModelVersion>(200),
+        .gives::<ModelVersion>(200)
+        .uses(&[Use::ReadState]),
         Operation::http(
             "models.artifact",
             "GET",
@@ -44,7 +48,8 @@ pub fn operations() -> Vec<Operation> {
             |app, call| Box::pin(artifact(app, call)),
         )
         .summary("Fetch a version's artifact: answers with the address to fetch it from")
-        .gives_status(302),
+        .gives_status(302)
+        .uses(&[Use::ReadState, Use::ReadObjects]),
         Operation::http(
             "models.set-alias",
             "PUT",
@@ -54,7 +59,8 @@ pub fn operations() -> Vec<Operation> {
         )
         .summary("Make an alias name a version")
         .takes::<NewAlias>()
-        .gives::<Model>(200),
+        .gives::<Model>(200)
+        .uses(&[Use::ReadState, Use::WriteState]),
         Operation::http(
             "models.remove-alias",
             "DELETE",
@@ -63,7 +69,8 @@ pub fn operations() -> Vec<Operation> {
             |app, call| Box::pin(remove_alias(app, call)),
         )
         .summary("Remove an alias")
-        .gives::<Model>(200),
+        .gives::<Model>(200)
+        .uses(&[Use::ReadState, Use::WriteState]),
     ]
 }
 

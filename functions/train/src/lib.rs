@@ -1,8 +1,9 @@
 //! Runs: start, list, show, follow, cancel.
 
 use fettle_backend::app::App;
-use fettle_backend::operation::{Call, Operation, Reply};
+use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::{Read, Write};
+use fettle_backend::ports::QueueName;
 use fettle_backend::problem::Result;
 use fettle_backend::record::{List, PageRequest};
 use fettle_backend::runs::{self, Events, NewRun, Run};
@@ -14,14 +15,17 @@ pub fn operations() -> Vec<Operation> {
             .summary("Start a run: train and rank models that predict a column")
             .takes::<NewRun>()
             .gives::<Run>(202)
-            .idempotent(),
+            .idempotent()
+            .uses(&[Use::ReadState, Use::WriteState, Use::ReadObjects, Use::Send(QueueName::Trial)]),
         Operation::http("runs.list", "GET", "/v1/runs", Read, |app, call| Box::pin(list(app, call)))
             .summary("List runs, newest first")
             .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
-            .gives::<List<Run>>(200),
+            .gives::<List<Run>>(200)
+            .uses(&[Use::ReadState]),
         Operation::http("runs.show", "GET", "/v1/runs/{run}", Read, |app, call| Box::pin(show(app, call)))
             .summary("Show a run: its progress and its leaderboard")
-            .gives::<Run>(200),
+            .gives::<Run>(200)
+            .uses(&[Use::ReadState]),
         Operation::http("runs.events", "GET", "/v1/runs/{run}/events", Read, |app, call| {
             Box::pin(events(app, call))
         })
@@ -31,12 +35,14 @@ pub fn operations() -> Vec<Operation> {
             ("wait_s", "0 to 20; 0 when left out"),
         ])
         .size(256, 29)
-        .gives::<Events>(200),
+        .gives::<Events>(200)
+        .uses(&[Use::ReadState]),
         Operation::http("runs.cancel", "POST", "/v1/runs/{run}/cancel", Write, |app, call| {
             Box::pin(cancel(app, call))
         })
         .summary("Cancel a run")
-        .gives::<Run>(200),
+        .gives::<Run>(200)
+        .uses(&[Use::ReadState, Use::WriteState, Use::Send(QueueName::Notify)]),
     ]
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod watch;
 use crate::cli::{Cli, Command};
 use crate::client::{Client, Reply};
 use crate::failure::Result;
+use crate::operations;
 use crate::output;
 
 /// A client, and how its answers are to be shown.
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Up(up) => up.run(&connection.data),
         Command::Demo(demo) => demo.run(&connection),
         Command::Completions(completions) => completions.run(),
+        Command::Operations => output::raw(&format!("{:#}", operations::registry())),
         Command::Openapi => output::raw(&connection.client()?.openapi()?.0),
         Command::Datasets(datasets) => datasets.run(&session()?),
         Command::Train(train) => train.run(&session()?),

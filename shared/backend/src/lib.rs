@@ -1,5 +1,6 @@
 //! What Fettle does: domain types, ports and use cases, free of any cloud, database or web server.
 
+pub mod admission;
 pub mod app;
 pub mod clock;
 #[cfg(feature = "conformance")]

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::permission::Permission;
 use crate::ports::{Caller, Delivery, QueueName};
 use crate::problem::{Kind, Problem, Result};
+use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,6 +38,55 @@ pub enum Entry {
     Queue(QueueName),
     /// The clock, every minute or oftener.
     Clock,
+    /// A request to be let in: what API Gateway asks before it calls another operation.
+    Authorizer,
+    /// An operator with the right to call the Lambda function itself.
+    Operator,
+}
+
+/// What an operation does to the outside: the role of its Lambda function allows this and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// Reads the database.
+    ReadState,
+    /// Writes the database.
+    WriteState,
+    /// Reads stored objects, itself or by addresses that it gives.
+    ReadObjects,
+    /// Writes stored objects, itself or by addresses that it gives.
+    WriteObjects,
+    /// Removes stored objects.
+    DeleteObjects,
+    /// Lists stored objects.
+    ListObjects,
+    /// Puts messages on a queue.
+    Send(QueueName),
+    /// Counts the messages of all queues, lists their dead letters and puts them back.
+    TendQueues,
+    /// Reads the key ring, and makes it at the first use.
+    Keys,
+    /// Tells people and systems.
+    Notify,
+}
+
+impl Use {
+    /// The name in `operations.json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Use::ReadState => "state.read",
+            Use::WriteState => "state.write",
+            Use::ReadObjects => "objects.read",
+            Use::WriteObjects => "objects.write",
+            Use::DeleteObjects => "objects.delete",
+            Use::ListObjects => "objects.list",
+            Use::Send(QueueName::Ingest) => "queue.send.ingest",
+            Use::Send(QueueName::Trial) => "queue.send.trial",
+            Use::Send(QueueName::Notify) => "queue.send.notify",
+            Use::TendQueues => "queues.tend",
+            Use::Keys => "keys",
+            Use::Notify => "notify",
+        }
+    }
 }
 
 /// One thing that the platform does.
@@ -63,6 +113,8 @@ pub struct Operation {
     pub gives: (u16, Option<SchemaOf>),
     /// Whether a second call with the same `Idempotency-Key` gives the first one's result.
     pub idempotency_key: bool,
+    /// What it does to the outside.
+    pub uses: &'static [Use],
 }
 
 impl Operation {
@@ -79,6 +131,7 @@ impl Operation {
             takes: None,
             gives: (200, None),
             idempotency_key: false,
+            uses: &[],
         }
     }
 
@@ -103,6 +156,16 @@ impl Operation {
         Self::new(name, Entry::Clock, Permission::Internal, handler)
     }
 
+    /// An operation that tells API Gateway who is calling.
+    pub fn authorizer(name: &'static str, handler: Handler) -> Self {
+        Self::new(name, Entry::Authorizer, Permission::Internal, handler)
+    }
+
+    /// An operation for whoever may call its Lambda function.
+    pub fn operator(name: &'static str, handler: Handler) -> Self {
+        Self::new(name, Entry::Operator, Permission::Internal, handler)
+    }
+
     /// With its one-line description.
     #[must_use]
     pub fn summary(mut self, summary: &'static str) -> Self {
@@ -115,6 +178,13 @@ impl Operation {
     pub fn size(mut self, memory_mb: u32, timeout_s: u32) -> Self {
         self.memory_mb = memory_mb;
         self.timeout_s = timeout_s;
+        self
+    }
+
+    /// With what it does to the outside.
+    #[must_use]
+    pub fn uses(mut self, uses: &'static [Use]) -> Self {
+        self.uses = uses;
         self
     }
 
@@ -165,6 +235,8 @@ pub struct Call {
     pub query: BTreeMap<String, String>,
     /// The body's media type, lower case, without parameters.
     pub content_type: Option<String>,
+    /// `Authorization`: only for the operation that tells who is calling.
+    pub authorization: Option<String>,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     /// `If-Match`: the revision that the caller means to change.
@@ -173,6 +245,8 @@ pub struct Call {
     pub body: Vec<u8>,
     /// How often the message has been delivered, from 1; 0 for requests.
     pub attempt: u32,
+    /// When the call is stopped from outside, if it is: long work gives itself back before.
+    pub deadline: Option<Timestamp>,
     /// Names the call in the log and in a problem.
     pub request_id: String,
 }

@@ -134,6 +134,23 @@ impl Database for SqliteDatabase {
         let (query, now) = (query.clone(), self.now());
         self.sqlite.read(move |connection| walk(connection, &query, now)).await
     }
+
+    async fn restore(&self, items: &[Item]) -> Result<()> {
+        let mut rows = Vec::with_capacity(items.len());
+        for item in items {
+            check_key(&item.key)?;
+            let value = text(&item.key, &item.value)?;
+            rows.push((item.key.clone(), item.version, item.expires_at.map(micros), value));
+        }
+        self.sqlite
+            .write(move |connection| {
+                for (key, version, expires, value) in &rows {
+                    put(connection, key, *version, *expires, value)?;
+                }
+                Ok(())
+            })
+            .await
+    }
 }
 
 fn invalid(context: String) -> Error {
@@ -155,18 +172,22 @@ fn check_part(what: &str, part: &str) -> Result<()> {
 fn prepare(write: &Write) -> Result<Prepared> {
     let change = match write {
         Write::Put { key, value, expires_at, .. } => {
-            let value = value.to_string();
-            if value.len() > MAX_VALUE_BYTES {
-                let context =
-                    format!("an item of {} bytes at {key:?}: at most {MAX_VALUE_BYTES}", value.len());
-                return Err(Error::new(ErrorKind::TooLarge, context));
-            }
-            Change::Put { value, expires: expires_at.map(micros) }
+            Change::Put { value: text(key, value)?, expires: expires_at.map(micros) }
         }
         Write::Delete { .. } => Change::Delete,
         Write::Check { .. } => Change::None,
     };
     Ok(Prepared { key: write.key().clone(), condition: write.condition(), change })
+}
+
+/// A value as a column has it, if it is not too large.
+fn text(key: &Key, value: &Value) -> Result<String> {
+    let text = value.to_string();
+    if text.len() > MAX_VALUE_BYTES {
+        let context = format!("an item of {} bytes at {key:?}: at most {MAX_VALUE_BYTES}", text.len());
+        return Err(Error::new(ErrorKind::TooLarge, context));
+    }
+    Ok(text)
 }
 
 /// Microseconds since 1970, as a column has them: the last second of all is read back only from its
@@ -196,22 +217,33 @@ fn apply(connection: &Connection, at: usize, write: &Prepared, now: i64) -> Resu
         let context = format!("{:?} of {:?}, which is in version {version:?}", write.condition, write.key);
         return Err(Error::new(ErrorKind::Conflict { at }, context));
     }
-    let written = match &write.change {
-        Change::Put { value, expires } => connection
-            .prepare_cached(
-                "INSERT INTO items (partition, sort, version, expires, value) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET
-                     version = excluded.version, expires = excluded.expires, value = excluded.value",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![partition, sort, version.unwrap_or(0) + 1, expires, value])
-            }),
+    match &write.change {
+        Change::Put { value, expires } => {
+            put(connection, &write.key, version.unwrap_or(0) + 1, *expires, value)
+        }
         Change::Delete => connection
             .prepare_cached("DELETE FROM items WHERE partition = ?1 AND sort = ?2")
-            .and_then(|mut statement| statement.execute(params![partition, sort])),
-        Change::None => Ok(0),
-    };
-    written.map(drop).map_err(failed("writing an item"))
+            .and_then(|mut statement| statement.execute(params![partition, sort]))
+            .map(drop)
+            .map_err(failed("removing an item")),
+        Change::None => Ok(()),
+    }
+}
+
+/// Writes a row in place of whatever is there.
+fn put(connection: &Connection, key: &Key, version: u64, expires: Option<i64>, value: &str) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO items (partition, sort, version, expires, value) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET
+                 version = excluded.version, expires = excluded.expires, value = excluded.value",
+        )
+        .and_then(|mut statement| {
+            let (partition, sort) = (key.partition.as_bytes(), key.sort.as_bytes());
+            statement.execute(params![partition, sort, version, expires, value])
+        })
+        .map(drop)
+        .map_err(failed("writing an item"))
 }
 
 /// Removes some of the items that have expired; how many.

@@ -49,7 +49,7 @@ impl Pump {
                 Entry::Clock => {
                     tasks.spawn(tick(Arc::clone(app), operation.handler, stopped.clone()));
                 }
-                Entry::Http { .. } => {}
+                Entry::Http { .. } | Entry::Authorizer | Entry::Operator => {}
             }
         }
         Self(tasks)

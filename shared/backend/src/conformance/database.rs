@@ -45,6 +45,7 @@ macro_rules! database_suite {
                 of_twenty_updates_of_a_version_one_wins,
                 concurrent_increments_are_all_counted,
                 transfers_keep_the_sum,
+                restored_items_are_as_they_were,
             ]
         );
     };
@@ -573,4 +574,34 @@ pub async fn transfers_keep_the_sum(database: Port, ns: &str) {
         writes += item.version - 1;
     }
     assert_eq!((sum, writes), (400, 80));
+}
+
+pub async fn restored_items_are_as_they_were(database: Port, ns: &str) {
+    let expires_at = Timestamp::from_second(4_000_000_000).unwrap();
+    let items: Vec<Item> = (0..130_u64)
+        .map(|index| Item {
+            key: Key::new(format!("{ns}/{}", index % 2), format!("{index:03}")),
+            value: json!({ "sort": format!("{index:03}"), "text": "x".repeat(index as usize * 7) }),
+            version: index * index + 1,
+            expires_at: (index % 3 == 0).then_some(expires_at),
+        })
+        .collect();
+    let large = Item {
+        key: Key::new(ns, "large"),
+        value: json!("x".repeat((1 << 20) - 2)),
+        version: 3,
+        expires_at: None,
+    };
+    put(&database, &items[5].key, json!("in the way"), Condition::Absent).await.unwrap();
+    database.restore(&[]).await.unwrap();
+    database.restore(&items).await.unwrap();
+    database.restore(std::slice::from_ref(&large)).await.unwrap();
+    for item in items.iter().chain([&large]) {
+        assert_eq!(database.get(&item.key).await.unwrap().as_ref(), Some(item));
+    }
+    let key = &items[7].key;
+    refused(put(&database, key, json!(0), Condition::Version(1)).await, ErrorKind::Conflict { at: 0 });
+    put(&database, key, json!(0), Condition::Version(50)).await.unwrap();
+    assert_eq!(version(&database, key).await, Some(51));
+    refused(database.restore(&[Item { key: Key::new("", "a"), ..large }]).await, ErrorKind::Invalid);
 }

@@ -173,4 +173,9 @@ pub trait Database: Send + Sync {
 
     /// Walks through a partition in the order of the sort keys' bytes.
     async fn query(&self, query: &Query) -> Result<Page>;
+
+    /// Writes items as they were in another database, versions and all, in place of whatever is
+    /// there: any number, in no order. When it fails some may have been written. For restoring a
+    /// backup while nobody else writes.
+    async fn restore(&self, items: &[Item]) -> Result<()>;
 }

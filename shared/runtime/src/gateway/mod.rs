@@ -10,10 +10,10 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
+use fettle_backend::admission;
 use fettle_backend::app::App;
 use fettle_backend::operation::{Call, Entry, Operation};
 use fettle_backend::permission::Permission;
-use fettle_backend::ports::Caller;
 use fettle_backend::problem::{Kind, Problem, Result};
 use fettle_embedded::FileStorage;
 use futures_util::StreamExt;
@@ -104,7 +104,12 @@ impl Door {
         let header =
             |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         // Before a byte of the body is read.
-        let caller = self.admit(header("authorization").as_deref()).await?;
+        let caller = if operation.permission == Permission::Open {
+            None
+        } else {
+            admission::identify(&self.app, header("authorization").as_deref()).await?
+        };
+        let caller = admission::admit(operation, caller)?;
         let limit = self.app.limits.body_bytes;
         let known = header("content-length").and_then(|length| length.parse::<u64>().ok());
         let body = read_body(body, known, limit).await?;
@@ -117,8 +122,8 @@ impl Door {
             idempotency_key: header("idempotency-key"),
             if_match: header("if-match"),
             body,
-            attempt: 0,
             request_id: request_id.clone(),
+            ..Call::default()
         };
         // A task of its own: a caller that hangs up does not stop what was begun, and a panic is an
         // answer.
@@ -126,35 +131,6 @@ impl Door {
         let reply =
             tokio::spawn(async move { handler(&app, call).await }).await.map_err(Problem::internal)??;
         Ok(answer(reply, &request_id))
-    }
-
-    /// Tells who is calling, and refuses whoever may not.
-    async fn admit(&self, authorization: Option<&str>) -> Result<Option<Caller>> {
-        let operation = self.operation();
-        if operation.permission == Permission::Open {
-            return Ok(None);
-        }
-        let token = authorization.and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        let caller = match token {
-            Some(token) => self.app.slots.auth.authenticate(token, self.app.now()).await?,
-            None => None,
-        };
-        let Some(caller) = caller else {
-            return Err(Problem::new(Kind::Unauthenticated, "there is no valid key in the request")
-                .remedy("send `Authorization: Bearer ftl_…`"));
-        };
-        if !caller.role.grants(operation.permission) {
-            let role = caller.role;
-            return Err(Problem::new(
-                Kind::Forbidden,
-                format!("the role {role} may not do {}", operation.name),
-            )
-            .remedy("ask an admin for a key with another role"));
-        }
-        Ok(Some(caller))
     }
 }
 
