@@ -1,6 +1,6 @@
 //! The command line, as clap reads it. The comments are the help texts.
 
-use crate::commands::{completions, datasets, demo, deploy, keys, models, predict, runs, train, up};
+use crate::commands::{completions, datasets, demo, deploy, health, init, keys, models, predict, runs, train, up};
 use crate::connection::Connection;
 use crate::failure::EXIT_CODES;
 use clap::{Parser, Subcommand};
@@ -27,6 +27,10 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Run the platform as a server on this machine
     Up(up::Up),
+    /// Make the resources of a platform on AWS's services, and its first admin key
+    Init(init::Init),
+    /// Say whether a platform, or what keeps its resources, is well
+    Health(health::Health),
     /// Upload tables and look at them
     #[command(subcommand, visible_alias = "dataset")]
     Datasets(datasets::Datasets),

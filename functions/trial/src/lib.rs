@@ -25,6 +25,6 @@ pub fn operations() -> Vec<Operation> {
 }
 
 async fn run(app: &App, call: Call) -> Result<Reply> {
-    trials::work(app, &call.json()?).await?;
+    trials::work(app, &call.json()?, call.deadline).await?;
     Ok(Reply::done())
 }

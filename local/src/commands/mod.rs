@@ -4,6 +4,8 @@ pub(crate) mod completions;
 pub(crate) mod datasets;
 pub(crate) mod demo;
 pub(crate) mod deploy;
+pub(crate) mod health;
+pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod predict;
@@ -38,6 +40,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     let session = || -> Result<Session> { Ok(Session { client: connection.client()?, json }) };
     match command {
         Command::Up(up) => up.run(&connection.data),
+        Command::Init(init) => init.run(&connection.data),
+        Command::Health(health) => health.run(&connection),
         Command::Demo(demo) => demo.run(&connection),
         Command::Completions(completions) => completions.run(),
         Command::Operations => output::raw(&format!("{:#}", operations::registry())),

@@ -5,8 +5,8 @@ use crate::embedded;
 use crate::failure::Result;
 use crate::operations;
 use crate::output::{self, BOLD, DIM, styled};
-use clap::Args;
-use fettle_runtime::Platform;
+use clap::{Args, ValueEnum};
+use fettle_runtime::{Part, Platform};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +21,30 @@ pub(crate) struct Up {
     /// The port to listen on, 0 for any that is free [default: 8080]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// Do a part of the platform's work only, where several processes share it
+    #[arg(long, value_enum, default_value = "whole")]
+    part: Share,
+}
+
+/// What this process is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Share {
+    /// Everything
+    Whole,
+    /// Answer requests
+    Gateway,
+    /// Work on messages, and keep the clock
+    Worker,
+}
+
+impl From<Share> for Part {
+    fn from(share: Share) -> Self {
+        match share {
+            Share::Whole => Part::Whole,
+            Share::Gateway => Part::Gateway,
+            Share::Worker => Part::Worker,
+        }
+    }
 }
 
 impl Up {
@@ -35,15 +59,20 @@ impl Up {
         let runtime = embedded::runtime()?;
         runtime.block_on(async {
             let signal = embedded::signal()?;
-            let platform = Platform::start(config, operations::all()).await?;
-            Running { url: platform.url().to_owned(), pid: std::process::id() }.write(data)?;
+            let platform = Platform::start(config, operations::all(), self.part.into()).await?;
+            let is_reached = self.part != Share::Worker;
+            if is_reached {
+                Running { url: platform.url().to_owned(), pid: std::process::id() }.write(data)?;
+            }
             tell(&platform, data)?;
             tokio::select! {
                 () = signal => {}
                 () = platform.stopped() => {}
             }
             output::note("stopping: trials under way go on to the end of their fold");
-            Running::remove(data)?;
+            if is_reached {
+                Running::remove(data)?;
+            }
             platform.stop(DRAIN).await;
             Ok(())
         })

@@ -1,13 +1,26 @@
-//! Configuration, wiring, tracing, and the glue to the web server.
+//! Configuration, wiring, tracing, and the glue to Lambda and to the web server.
 
 pub mod config;
 mod error;
+#[cfg(feature = "local")]
 mod gateway;
+mod http;
+#[cfg(feature = "local")]
+mod init;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+mod messages;
+#[cfg(feature = "local")]
 mod platform;
+#[cfg(feature = "local")]
 mod pump;
+mod start;
 pub mod telemetry;
 mod wiring;
 
 pub use config::Config;
 pub use error::StartError;
-pub use platform::Platform;
+#[cfg(feature = "local")]
+pub use init::Init;
+#[cfg(feature = "local")]
+pub use platform::{Part, Platform};

@@ -1,22 +1,51 @@
-//! The whole platform in this process: gateway, queue pump and clock.
+//! The platform in this process: gateway, queue pump and clock, or a part of them.
 
 use crate::config::Config;
 use crate::error::StartError;
 use crate::gateway;
 use crate::pump::Pump;
-use crate::wiring::{Wired, wire};
+use crate::start::{Base, app_of};
+use crate::wiring::{Local, wire};
 use fettle_backend::app::App;
-use fettle_backend::clock::{Clock, SystemClock};
-use fettle_backend::ids::{Ids, SystemEntropy};
+use fettle_backend::clock::Clock;
+use fettle_backend::ids::Ids;
 use fettle_backend::keys;
-use fettle_backend::openapi;
-use fettle_backend::operation::Operation;
-use fettle_embedded::{DataDir, key_file};
+use fettle_backend::operation::{Entry, Operation};
+use fettle_backend::permission::Permission;
+use fettle_backend::ports::Database;
+use fettle_embedded::key_file;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// How long the database of an emulator or a cloud is waited for at the start.
+const DATABASE_PATIENCE: Duration = Duration::from_mins(2);
+
+/// What this process does of the platform's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// Requests.
+    Gateway,
+    /// Messages and the clock; of requests it answers those that are open to anybody, such as for its
+    /// health.
+    Worker,
+}
+
+impl Part {
+    fn serves(self, operation: &Operation) -> bool {
+        match operation.entry {
+            Entry::Http { .. } => self != Part::Worker || operation.permission == Permission::Open,
+            Entry::Queue(_) | Entry::Clock => self != Part::Gateway,
+            Entry::Authorizer | Entry::Operator => false,
+        }
+    }
+}
 
 /// A platform that runs until it is stopped.
 pub struct Platform {
@@ -27,17 +56,14 @@ pub struct Platform {
     stop: watch::Sender<bool>,
     gateway: JoinHandle<()>,
     pump: Pump,
-    _data: DataDir,
+    _local: Local,
 }
 
 impl Platform {
-    /// Starts a platform: when this returns it answers at its address.
-    pub async fn start(config: Config, operations: Vec<Operation>) -> Result<Self, StartError> {
+    /// Starts a platform, or a part: when this returns it answers at its address.
+    pub async fn start(config: Config, operations: Vec<Operation>, part: Part) -> Result<Self, StartError> {
         crate::telemetry::init(&config)?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
-        let boot = format!("boot-{}", ids.uuid());
-
+        let base = Base::new();
         let wanted = format!("{}:{}", config.host, config.port);
         let refused = |source| StartError::Listen { address: wanted.clone(), source };
         let listener = TcpListener::bind((config.host.as_str(), config.port)).await.map_err(refused)?;
@@ -45,26 +71,25 @@ impl Platform {
         let url = format!("http://{}:{port}", reachable(&config.host));
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
 
-        let Wired { slots, files, data } = wire(&config, &public_url, &clock, &boot).await?;
-        let database = Arc::clone(&slots.database);
-        let description = openapi::describe(&operations).to_string();
-        let app = Arc::new(App::new(
-            slots,
-            Arc::clone(&clock),
-            ids.clone(),
-            config.limits.clone(),
-            boot,
-            description,
-        ));
-        let first_start = !keys::has_admin(&*database).await?;
-        let admin_key = admin_key(&data, &app, first_start).await?;
+        let (slots, local) = wire(&config, &public_url, &base.clock, &base.boot).await?;
+        let app = app_of(slots, base, &config, &operations);
+        let first_start = !has_admin(&*app.slots.database).await?;
+        let admin_key = match part {
+            Part::Whole => {
+                let (database, clock) = (&*app.slots.database, &*app.clock);
+                admin_key(&config.data, database, clock, &app.ids, first_start).await?
+            }
+            // Whoever made the resources made it.
+            Part::Gateway | Part::Worker => None,
+        };
 
-        let operations = Arc::new(operations);
+        let operations: Vec<Arc<Operation>> =
+            operations.into_iter().filter(|operation| part.serves(operation)).map(Arc::new).collect();
         let (stop, stopped) = watch::channel(false);
-        let router = gateway::router(&app, &operations, files);
+        let router = gateway::router(&app, &operations, local.files.clone());
         let gateway = tokio::spawn(serve(listener, router, stopped.clone()));
         let pump = Pump::start(&app, &operations, config.workers, &stopped);
-        Ok(Self { url, admin_key, first_start, app, stop, gateway, pump, _data: data })
+        Ok(Self { url, admin_key, first_start, app, stop, gateway, pump, _local: local })
     }
 
     /// Where it answers.
@@ -113,17 +138,37 @@ fn reachable(host: &str) -> String {
     }
 }
 
-/// The admin key's file is written before the key is known to the platform: a kill in between leaves
-/// a file whose key the next start makes known.
-async fn admin_key(data: &DataDir, app: &App, first_start: bool) -> Result<Option<String>, StartError> {
-    let path = data.path().join("admin.key");
+/// Whether there is an admin; waits for a database that is not ready yet.
+pub(crate) async fn has_admin(database: &dyn Database) -> Result<bool, StartError> {
+    let patience = Instant::now() + DATABASE_PATIENCE;
+    loop {
+        match keys::has_admin(database).await {
+            Err(problem) if problem.status() == 503 && Instant::now() < patience => {
+                tracing::warn!(error = &problem as &dyn std::error::Error, "waiting for the database");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            known => return Ok(known?),
+        }
+    }
+}
+
+/// Makes the first admin key, or reads it where it was kept. Its file is written before the key is known
+/// to the platform: a kill in between leaves a file whose key the next start makes known.
+pub(crate) async fn admin_key(
+    data: &Path,
+    database: &dyn Database,
+    clock: &dyn Clock,
+    ids: &Ids,
+    first_start: bool,
+) -> Result<Option<String>, StartError> {
+    let path = data.join("admin.key");
     if !first_start && !path.exists() {
         tracing::warn!(path = %path.display(), "the admin key's file is gone");
         return Ok(None);
     }
-    let token = key_file::read_or_create(&path, || keys::generate(&app.ids) + "\n")?.trim().to_owned();
+    let token = key_file::read_or_create(&path, || keys::generate(ids) + "\n")?.trim().to_owned();
     if first_start {
-        keys::install_first_admin(&*app.slots.database, &*app.clock, &token).await?;
+        keys::install_first_admin(database, clock, &token).await?;
     }
     Ok(Some(token))
 }

@@ -1,5 +1,6 @@
 //! The queue pump and the clock: what SQS event mappings and `EventBridge` do in AWS.
 
+use crate::messages::Worker;
 use fettle_backend::app::App;
 use fettle_backend::operation::{Call, Entry, Handler, Operation};
 use fettle_backend::ports::{Delivery, QueueName};
@@ -24,7 +25,7 @@ impl Pump {
     /// Starts so many lanes a queue as it takes.
     pub(crate) fn start(
         app: &Arc<App>,
-        operations: &[Operation],
+        operations: &[Arc<Operation>],
         workers: usize,
         stopped: &watch::Receiver<bool>,
     ) -> Self {
@@ -36,14 +37,9 @@ impl Pump {
                         QueueName::Trial => workers,
                         QueueName::Ingest | QueueName::Notify => 1,
                     };
+                    let worker = Worker { app: Arc::clone(app), queue, operation: Arc::clone(operation) };
                     for _ in 0..lanes {
-                        let lane = Lane {
-                            app: Arc::clone(app),
-                            queue,
-                            name: operation.name,
-                            handler: operation.handler,
-                        };
-                        tasks.spawn(lane.run(stopped.clone()));
+                        tasks.spawn(Lane(worker.clone()).run(stopped.clone()));
                     }
                 }
                 Entry::Clock => {
@@ -76,20 +72,17 @@ async fn tick(app: Arc<App>, handler: Handler, mut stopped: watch::Receiver<bool
     }
 }
 
-struct Lane {
-    app: Arc<App>,
-    queue: QueueName,
-    name: &'static str,
-    handler: Handler,
-}
+/// Takes the messages of a queue one after the other.
+struct Lane(Worker);
 
 impl Lane {
     async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let Worker { app, queue, .. } = &self.0;
         let mut trouble = Duration::from_millis(100);
         while !*stopped.borrow() {
             let received = tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => return,
-                received = self.app.slots.queue.receive(self.queue, 1, WAIT, VISIBILITY) => received,
+                received = app.slots.queue.receive(*queue, 1, WAIT, VISIBILITY) => received,
             };
             match received {
                 Ok(messages) => {
@@ -99,7 +92,7 @@ impl Lane {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(queue = %self.queue, %error, "the queue does not answer");
+                    tracing::error!(%queue, %error, "the queue does not answer");
                     tokio::time::sleep(trouble).await;
                     trouble = (trouble * 2).min(Duration::from_secs(10));
                 }
@@ -108,45 +101,23 @@ impl Lane {
     }
 
     async fn work(&self, message: Delivery) {
-        let (app, handler, call) = (Arc::clone(&self.app), self.handler, Call::message(&message));
-        // A task of its own: a panic is a failed delivery, not the end of the lane.
-        let mut task = tokio::spawn(async move { handler(&app, call).await.map(|_| ()) });
-        let queue = &self.app.slots.queue;
+        let Worker { app, queue: name, .. } = &self.0;
+        let queue = &app.slots.queue;
+        let work = self.0.work(&message, None);
+        tokio::pin!(work);
         let done = loop {
             tokio::select! {
-                done = &mut task => break done,
+                done = &mut work => break done,
                 () = tokio::time::sleep(VISIBILITY / 3) => {
-                    if let Err(error) = queue.extend(self.queue, &message.receipt, VISIBILITY).await {
-                        tracing::warn!(queue = %self.queue, %error, "a message's visibility was not extended");
+                    if let Err(error) = queue.extend(*name, &message.receipt, VISIBILITY).await {
+                        tracing::warn!(queue = %name, %error, "a message's visibility was not extended");
                     }
                 }
             }
         };
-        let ended = match done {
-            Ok(Ok(())) => queue.delete(self.queue, &message.receipt).await,
-            Ok(Err(problem)) => {
-                tracing::error!(
-                    operation = self.name,
-                    message = message.id,
-                    attempt = message.attempt,
-                    error = &problem as &dyn std::error::Error,
-                    "a message's work has failed"
-                );
-                queue.extend(self.queue, &message.receipt, backoff(message.attempt)).await
-            }
-            Err(panic) => {
-                tracing::error!(operation = self.name, message = message.id, error = %panic, "a message's work has panicked");
-                queue.extend(self.queue, &message.receipt, backoff(message.attempt)).await
-            }
-        };
-        if let Err(error) = ended {
+        if done && let Err(error) = queue.delete(*name, &message.receipt).await {
             // It comes again, which its handler is ready for.
-            tracing::warn!(queue = %self.queue, %error, "the end of a message's work was not noted");
+            tracing::warn!(queue = %name, %error, "the end of a message's work was not noted");
         }
     }
-}
-
-/// 1, 2, 4, … seconds, at most a minute.
-fn backoff(attempt: u32) -> Duration {
-    Duration::from_secs(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_mins(1))
 }

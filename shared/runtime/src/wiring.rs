@@ -1,75 +1,137 @@
 //! Configuration chooses: each slot's implementation, in the one place that knows them all.
 
-use crate::config::{Config, NotifierChoice};
+#[cfg(feature = "local")]
+mod local;
+
+use crate::config::{
+    AuthChoice, ComputeChoice, Config, DatabaseChoice, NotifierChoice, QueueChoice, SecretsChoice,
+    StorageChoice,
+};
 use crate::error::StartError;
+use fettle_aws::{
+    Clients, DynamoDatabase, LambdaCompute, OidcAuth, OidcSettings, S3Storage, SecretsManagerKeys,
+    SnsNotifier, SqsQueue,
+};
 use fettle_backend::app::Slots;
 use fettle_backend::clock::Clock;
-use fettle_backend::ids::{Ids, SystemEntropy};
 use fettle_backend::keys::KeyAuth;
-use fettle_backend::ports::{Error, ErrorKind, Notifier};
-use fettle_embedded::{
-    DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute, WebhookNotifier,
-    key_file,
-};
-use std::fmt::Write as _;
+use fettle_backend::ports::{Auth, Compute, Database, Notifier, Queue, Secrets, Storage};
+use fettle_embedded::{FileKeys, LogNotifier, WebhookNotifier};
 use std::sync::Arc;
 
-/// The slots, and what only the local gateway needs of them.
-pub(crate) struct Wired {
-    pub(crate) slots: Slots,
-    pub(crate) files: Arc<FileStorage>,
-    /// Held as long as the platform runs: the directory belongs to one process.
-    pub(crate) data: DataDir,
+#[cfg(feature = "local")]
+pub(crate) use local::Local;
+
+/// A program that only Lambda runs has no files or SQLite, and none may be asked for.
+#[cfg(not(feature = "local"))]
+pub(crate) struct Local;
+
+#[cfg(not(feature = "local"))]
+impl Local {
+    fn open(_: &Config, _: &str, _: &Arc<dyn Clock>, _: &str) -> Result<Self, StartError> {
+        Ok(Self)
+    }
+
+    fn refused<T>(name: &str) -> Result<T, StartError> {
+        let detail = "this program runs in Lambda, and has only the cloud's".to_owned();
+        Err(StartError::Config { name: name.to_owned(), detail })
+    }
+
+    fn storage(&mut self) -> Result<Arc<dyn Storage>, StartError> {
+        Self::refused("FETTLE_STORAGE")
+    }
+
+    fn database(&mut self) -> Result<Arc<dyn Database>, StartError> {
+        Self::refused("FETTLE_DATABASE")
+    }
+
+    async fn queue(&mut self) -> Result<Arc<dyn Queue>, StartError> {
+        Self::refused("FETTLE_QUEUE")
+    }
+
+    fn compute(&self, _: Arc<dyn Queue>) -> Result<Arc<dyn Compute>, StartError> {
+        Self::refused("FETTLE_COMPUTE")
+    }
+
+    fn mirrored(
+        &mut self,
+        database: Arc<dyn Database>,
+        storage: Arc<dyn Storage>,
+    ) -> Result<(Arc<dyn Database>, Arc<dyn Storage>), StartError> {
+        Ok((database, storage))
+    }
 }
 
-/// Opens every slot. What a process before this one held is free again.
+/// Opens every slot. What an embedded platform held before this process is free again.
 pub(crate) async fn wire(
     config: &Config,
     public_url: &str,
     clock: &Arc<dyn Clock>,
     boot: &str,
-) -> Result<Wired, StartError> {
-    let data = DataDir::open(&config.data, boot)?;
-    let database = Arc::new(SqliteDatabase::open(data.platform_db(), Arc::clone(clock))?);
-    let queue = Arc::new(SqliteQueue::open(data.queue_db(), Arc::clone(clock))?);
-    queue.release_all().await?;
-    let signing_key = signing_key(&data, clock)?;
-    let files = Arc::new(FileStorage::open(data.objects(), public_url, signing_key, Arc::clone(clock))?);
+) -> Result<(Slots, Local), StartError> {
+    let mut local = Local::open(config, public_url, clock, boot)?;
+    let clients = if uses_aws(config) { Some(Clients::load().await) } else { None };
+    // Only asked for by a choice that `uses_aws` knows.
+    let aws = || clients.as_ref().expect("the clients are there for whatever uses them");
+
+    let storage: Arc<dyn Storage> = match &config.storage {
+        StorageChoice::Files => local.storage()?,
+        StorageChoice::S3 { bucket, public_url } => {
+            let public = public_url.as_ref().map_or_else(|| aws().s3(), |url| aws().s3_at(url));
+            Arc::new(S3Storage::new(aws().s3(), public, bucket.clone(), Arc::clone(clock)))
+        }
+    };
+    let database: Arc<dyn Database> = match &config.database {
+        DatabaseChoice::Sqlite => local.database()?,
+        DatabaseChoice::DynamoDb { table } => {
+            let overflow = Arc::clone(&storage);
+            Arc::new(DynamoDatabase::new(aws().dynamodb(), table.clone(), overflow, Arc::clone(clock)))
+        }
+    };
+    let (database, storage) = local.mirrored(database, storage)?;
+    let queue: Arc<dyn Queue> = match &config.queue {
+        QueueChoice::Sqlite => local.queue().await?,
+        QueueChoice::Sqs { base } => Arc::new(SqsQueue::new(aws().sqs(), base.clone())),
+    };
+    let compute: Arc<dyn Compute> = match config.compute {
+        ComputeChoice::Threads => local.compute(Arc::clone(&queue))?,
+        ComputeChoice::Lambda => Arc::new(LambdaCompute::new(Arc::clone(&queue))),
+    };
+    let secrets: Arc<dyn Secrets> = match &config.secrets {
+        SecretsChoice::File(path) => Arc::new(FileKeys::open(path)),
+        SecretsChoice::SecretsManager { id } => {
+            Arc::new(SecretsManagerKeys::new(aws().secretsmanager(), id.clone()))
+        }
+    };
     let notifier: Arc<dyn Notifier> = match &config.notifier {
         NotifierChoice::Log => Arc::new(LogNotifier),
         NotifierChoice::Webhook(url) => {
             Arc::new(WebhookNotifier::new(url, config.allowed_hosts.iter().cloned())?)
         }
+        NotifierChoice::Sns(topic) => Arc::new(SnsNotifier::new(aws().sns(), topic.clone())),
     };
-    let slots = Slots {
-        storage: Arc::<FileStorage>::clone(&files),
-        auth: Arc::new(KeyAuth::new(Arc::<SqliteDatabase>::clone(&database))),
-        secrets: Arc::new(FileKeys::open(data.keys().join("fernet.key"))),
-        compute: Arc::new(ThreadCompute::new(Arc::<SqliteQueue>::clone(&queue), boot)),
-        database,
-        queue,
-        notifier,
+    let keys: Arc<dyn Auth> = Arc::new(KeyAuth::new(Arc::clone(&database)));
+    let auth = match &config.auth {
+        AuthChoice::Keys => keys,
+        AuthChoice::Oidc { issuer, audience, workspace_claim, role_claim, roles } => {
+            let settings = OidcSettings {
+                issuer: issuer.clone(),
+                audience: audience.clone(),
+                workspace_claim: workspace_claim.clone(),
+                role_claim: role_claim.clone(),
+                roles: roles.clone(),
+            };
+            Arc::new(OidcAuth::new(settings, keys))
+        }
     };
-    Ok(Wired { slots, files, data })
+    Ok((Slots { storage, database, secrets, auth, queue, compute, notifier }, local))
 }
 
-/// The key that signs upload addresses, kept so that they outlive a restart.
-fn signing_key(data: &DataDir, clock: &Arc<dyn Clock>) -> Result<[u8; 32], StartError> {
-    let path = data.keys().join("uploads.key");
-    let ids = Ids::new(Arc::clone(clock), Arc::new(SystemEntropy));
-    let text = key_file::read_or_create(&path, || {
-        ids.random::<32>().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    })?;
-    let text = text.trim();
-    let bytes =
-        (0..32).map(|at| text.get(at * 2..at * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
-    let key: Option<Vec<u8>> = bytes.collect();
-    key.and_then(|key| key.try_into().ok()).ok_or_else(|| {
-        let context =
-            format!("{} does not hold a key: delete it, and addresses given before are void", path.display());
-        Error::new(ErrorKind::Corrupt, context).into()
-    })
+/// Whether any slot is AWS's.
+pub(crate) fn uses_aws(config: &Config) -> bool {
+    config.storage != StorageChoice::Files
+        || config.database != DatabaseChoice::Sqlite
+        || config.queue != QueueChoice::Sqlite
+        || matches!(config.secrets, SecretsChoice::SecretsManager { .. })
+        || matches!(config.notifier, NotifierChoice::Sns(_))
 }

@@ -6,7 +6,7 @@ use crate::connection::{Running, admin_key};
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{BOLD, DIM, styled};
 use crate::{embedded, operations};
-use fettle_runtime::Platform;
+use fettle_runtime::{Part, Platform};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -44,7 +44,7 @@ impl Host {
         config.port = 0;
         config.public_url = None;
         let runtime = embedded::runtime()?;
-        let platform = runtime.block_on(Platform::start(config, operations::all()))?;
+        let platform = runtime.block_on(Platform::start(config, operations::all(), Part::Whole))?;
         let Some(key) = platform.admin_key().map(str::to_owned).or(key) else {
             return Err(Failure::new(
                 Exit::NotAllowed,

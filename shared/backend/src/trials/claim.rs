@@ -105,7 +105,7 @@ impl Claim {
     pub(super) fn used_up(&self) -> Option<String> {
         if self.trial.losses >= LOSSES {
             return Some(format!(
-                "its worker was lost {} times in a row, as it is when the memory does not suffice",
+                "its worker was lost {} times in a row, as it is when the memory does not suffice, or the time for a fold",
                 self.trial.losses
             ));
         }
@@ -135,6 +135,12 @@ impl Claim {
 
     /// Gives the trial back, for the next worker to go on after the last fold done.
     pub(super) async fn give_back(mut self, app: &App) -> Result<()> {
+        self.release(app).await
+    }
+
+    /// Gives the trial back as one whose worker is lost: it did not get to the end of a fold.
+    pub(super) async fn lost(mut self, app: &App) -> Result<()> {
+        self.trial.losses += 1;
         self.release(app).await
     }
 

@@ -14,6 +14,7 @@ use crate::runs::{
     ArtifactRef, FoldRecord, RunRecord, RunStatus, TrialMessage, artifact_key, dispatch_trials, run_key,
 };
 use claim::{Claim, End, LEASE, Lost};
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +26,12 @@ const BEAT: Duration = Duration::from_secs(LEASE.as_secs().unsigned_abs() / 3);
 /// Progress is written no oftener: folds of small data take milliseconds.
 const PROGRESS: Duration = Duration::from_secs(1);
 
-/// Does what a message of the trial queue asks. A second message for the same changes nothing.
-pub async fn work(app: &App, message: &TrialMessage) -> Result<()> {
+/// Does what a message of the trial queue asks. A second message for the same changes nothing. What is
+/// not done by the deadline is given back, for somebody else to go on after the last fold done.
+pub async fn work(app: &App, message: &TrialMessage, deadline: Option<Timestamp>) -> Result<()> {
     match message {
         TrialMessage::Run { workspace, run } => dispatch_trials(app, workspace, run).await,
-        TrialMessage::Trial(job) => run_trial(app, job).await,
+        TrialMessage::Trial(job) => run_trial(app, job, deadline).await,
     }
 }
 
@@ -37,28 +39,31 @@ pub async fn work(app: &App, message: &TrialMessage) -> Result<()> {
 enum Stop {
     /// Somebody else works on it.
     Lost,
-    /// This process is to stop.
+    /// This process is to stop, or its time is up before the next fold would be done.
     Drain,
+    /// Its time was up in the middle of a fit.
+    Late,
     /// It ends so.
     End(End),
     /// The try has failed.
     Failed(String),
 }
 
-async fn run_trial(app: &App, job: &TrialJob) -> Result<()> {
+async fn run_trial(app: &App, job: &TrialJob, deadline: Option<Timestamp>) -> Result<()> {
     let Some(mut claim) = Claim::take(app, job).await? else { return Ok(()) };
     if let Some(reason) = claim.used_up() {
         return claim.end(app, End::Failed(reason)).await;
     }
-    match folds_and_finish(app, &mut claim).await? {
+    match folds_and_finish(app, &mut claim, deadline).await? {
         Stop::Lost => Ok(()),
         Stop::Drain => claim.give_back(app).await,
+        Stop::Late => claim.lost(app).await,
         Stop::End(end) => claim.end(app, end).await,
         Stop::Failed(reason) => claim.failed(app, reason).await,
     }
 }
 
-async fn folds_and_finish(app: &App, claim: &mut Claim) -> Result<Stop> {
+async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timestamp>) -> Result<Stop> {
     if let Some(stop) = asked_to_stop(app, claim).await? {
         return Ok(stop);
     }
@@ -70,16 +75,23 @@ async fn folds_and_finish(app: &App, claim: &mut Claim) -> Result<Stop> {
         Err(problem) => return Err(problem),
     };
     let mut written = Instant::now();
+    let mut longest = Duration::ZERO;
     for k in claim.trial.folds.len() as u32..claim.run.folds {
         let spec = claim.trial.spec();
         let fit = Arc::clone(&trainer);
         let began = Instant::now();
-        let scores = match compute(app, claim, move || fit.fold(&spec, k)).await? {
+        let scores = match compute(app, claim, deadline, move || fit.fold(&spec, k)).await? {
             Ok(Ok(scores)) => scores,
             Ok(Err(error)) => return Ok(Stop::End(End::Failed(error.to_string()))),
             Err(stop) => return Ok(stop),
         };
+        longest = longest.max(began.elapsed());
         claim.done(FoldRecord { metrics: scores.metrics, fit_s: began.elapsed().as_secs_f64() });
+        // The last two fits are on all rows: they take about as long as three folds.
+        let next = if k + 1 < claim.run.folds { longest } else { longest * 3 };
+        if deadline.is_some_and(|deadline| app.now() + next > deadline) {
+            return Ok(Stop::Drain);
+        }
         if written.elapsed() >= PROGRESS {
             if claim.renew(app).await?.is_err() {
                 return Ok(Stop::Lost);
@@ -93,7 +105,7 @@ async fn folds_and_finish(app: &App, claim: &mut Claim) -> Result<Stop> {
         }
     }
     let spec = claim.trial.spec();
-    let finished = match compute(app, claim, move || trainer.finish(&spec)).await? {
+    let finished = match compute(app, claim, deadline, move || trainer.finish(&spec)).await? {
         Ok(Ok(finished)) => finished,
         Ok(Err(error)) => return Ok(Stop::End(End::Failed(error.to_string()))),
         Err(stop) => return Ok(stop),
@@ -122,13 +134,26 @@ async fn asked_to_stop(app: &App, claim: &Claim) -> Result<Option<Stop>> {
 }
 
 /// Runs a fit on a thread of its own and renews the claim meanwhile. A panic is a failed try.
-async fn compute<T, F>(app: &App, claim: &mut Claim, work: F) -> Result<std::result::Result<T, Stop>>
+async fn compute<T, F>(
+    app: &App,
+    claim: &mut Claim,
+    deadline: Option<Timestamp>,
+    work: F,
+) -> Result<std::result::Result<T, Stop>>
 where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
     let mut work = tokio::task::spawn_blocking(work);
     let mut lost = false;
+    let left = deadline.map(|deadline| deadline.duration_since(app.now()).max(SignedDuration::ZERO));
+    let late = async {
+        match left {
+            Some(left) => tokio::time::sleep(left.unsigned_abs()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(late);
     loop {
         tokio::select! {
             done = &mut work => {
@@ -138,6 +163,8 @@ where
                     Err(error) => Err(Stop::Failed(panic_reason(error))),
                 });
             }
+            // A fit can not be stopped: its thread goes on to its end, for nobody.
+            () = &mut late => return Ok(Err(if lost { Stop::Lost } else { Stop::Late })),
             () = tokio::time::sleep(BEAT), if !lost => {
                 // A fit can not be stopped: when the claim is lost its result is thrown away.
                 match claim.renew(app).await {

@@ -1,7 +1,7 @@
 //! The storage's presigned addresses: what S3 does in AWS, with its notification of an upload.
 
-use super::answer::{common, problem_answer};
-use super::{drain, query};
+use super::drain;
+use crate::http::{common, problem_answer, query};
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -42,7 +42,7 @@ pub(super) async fn upload(State(door): State<Door>, Path(key): Path<String>, re
             *response.status_mut() = StatusCode::OK;
             common(response, &request_id)
         }
-        Err(problem) => problem_answer(&problem, &request_id),
+        Err(problem) => problem_answer(&problem, &request_id).map(Body::from),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn download(State(door): State<Door>, Path(key): Path<String>, 
     let request_id = door.app.ids.id("req");
     match send(&door, &key, &uri).await {
         Ok(response) => common(response, &request_id),
-        Err(problem) => problem_answer(&problem, &request_id),
+        Err(problem) => problem_answer(&problem, &request_id).map(Body::from),
     }
 }
 

@@ -1,23 +1,22 @@
 //! The HTTP gateway: what API Gateway and the authorizer do in AWS.
 
-mod answer;
 mod files;
 
-use answer::{answer, problem_answer};
+use crate::http::{self, Incoming, problem_answer};
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use fettle_backend::admission;
 use fettle_backend::app::App;
-use fettle_backend::operation::{Call, Entry, Operation};
+use fettle_backend::operation::{Entry, Operation};
 use fettle_backend::permission::Permission;
 use fettle_backend::problem::{Kind, Problem, Result};
 use fettle_embedded::FileStorage;
 use futures_util::StreamExt;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,19 +26,26 @@ const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 /// So much of a refused body is read all the same.
 const DRAIN_BYTES: u64 = 1 << 30;
 
-/// The routes of all operations, and of the storage's presigned addresses.
-pub(crate) fn router(app: &Arc<App>, operations: &Arc<Vec<Operation>>, files: Arc<FileStorage>) -> Router {
+/// The routes of these operations, and of the storage's presigned addresses where it is files.
+pub(crate) fn router(
+    app: &Arc<App>,
+    operations: &[Arc<Operation>],
+    files: Option<Arc<FileStorage>>,
+) -> Router {
     let mut routes: HashMap<&'static str, MethodRouter<Arc<App>>> = HashMap::new();
-    for (at, operation) in operations.iter().enumerate() {
+    for operation in operations {
         let Entry::Http { method, path } = operation.entry else { continue };
-        let door = Door { app: Arc::clone(app), operations: Arc::clone(operations), at };
+        let door = Door { app: Arc::clone(app), operation: Arc::clone(operation) };
         let route = on(filter(method), enter).with_state(door);
         let routes = routes.entry(path).or_default();
         *routes = std::mem::take(routes).merge(route);
     }
-    let storage = files::Door { app: Arc::clone(app), files };
-    let mut router: Router<Arc<App>> = Router::new()
-        .route("/v1/storage/{*key}", get(files::download).put(files::upload).with_state(storage));
+    let mut router: Router<Arc<App>> = Router::new();
+    if let Some(files) = files {
+        let storage = files::Door { app: Arc::clone(app), files };
+        let methods = get(files::download).put(files::upload).with_state(storage);
+        router = router.route("/v1/storage/{*key}", methods);
+    }
     for (path, methods) in routes {
         router = router.route(path, methods);
     }
@@ -61,21 +67,20 @@ async fn missing(State(app): State<Arc<App>>, request: Request) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
     let problem = Problem::new(Kind::NotFound, format!("there is nothing at {path}"))
         .remedy("GET /openapi.json lists what there is");
-    problem_answer(&problem, &app.ids.id("req"))
+    problem_answer(&problem, &app.ids.id("req")).map(Body::from)
 }
 
 async fn wrong_method(State(app): State<Arc<App>>, request: Request) -> Response {
     let problem = Problem::new(Kind::MethodNotAllowed, format!("{} is not done here", request.method()))
         .remedy("GET /openapi.json lists what is");
-    problem_answer(&problem, &app.ids.id("req"))
+    problem_answer(&problem, &app.ids.id("req")).map(Body::from)
 }
 
 /// The way in to one operation.
 #[derive(Clone)]
 struct Door {
     app: Arc<App>,
-    operations: Arc<Vec<Operation>>,
-    at: usize,
+    operation: Arc<Operation>,
 }
 
 async fn enter(State(door): State<Door>, parameters: RawPathParams, request: Request) -> Response {
@@ -83,81 +88,36 @@ async fn enter(State(door): State<Door>, parameters: RawPathParams, request: Req
     let head = request.method() == Method::HEAD;
     let response = match door.handle(parameters, request, request_id.clone()).await {
         Ok(response) => response,
-        Err(problem) => problem_answer(&problem, &request_id),
+        Err(problem) => problem_answer(&problem, &request_id).map(Body::from),
     };
     if head { response.map(|_| Body::empty()) } else { response }
 }
 
 impl Door {
-    fn operation(&self) -> &Operation {
-        &self.operations[self.at]
-    }
-
     async fn handle(
         &self,
         parameters: RawPathParams,
         request: Request,
         request_id: String,
     ) -> Result<Response> {
-        let operation = self.operation();
+        let operation = &*self.operation;
         let (parts, body) = request.into_parts();
-        let header =
-            |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         // Before a byte of the body is read.
         let caller = if operation.permission == Permission::Open {
             None
         } else {
-            admission::identify(&self.app, header("authorization").as_deref()).await?
+            let authorization = http::text(&parts.headers, header::AUTHORIZATION.as_str());
+            admission::identify(&self.app, authorization.as_deref()).await?
         };
         let caller = admission::admit(operation, caller)?;
         let limit = self.app.limits.body_bytes;
-        let known = header("content-length").and_then(|length| length.parse::<u64>().ok());
+        let known = http::text(&parts.headers, header::CONTENT_LENGTH.as_str());
+        let known = known.and_then(|length| length.parse::<u64>().ok());
         let body = read_body(body, known, limit).await?;
-        let call = Call {
-            caller,
-            path: path_parameters(operation, &parameters)?,
-            query: query(parts.uri.query())?,
-            content_type: header(header::CONTENT_TYPE.as_str())
-                .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
-            idempotency_key: header("idempotency-key"),
-            if_match: header("if-match"),
-            body,
-            request_id: request_id.clone(),
-            ..Call::default()
-        };
-        // A task of its own: a caller that hangs up does not stop what was begun, and a panic is an
-        // answer.
-        let (app, handler) = (Arc::clone(&self.app), operation.handler);
-        let reply =
-            tokio::spawn(async move { handler(&app, call).await }).await.map_err(Problem::internal)??;
-        Ok(answer(reply, &request_id))
+        let parameters = parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let incoming = Incoming { caller, parameters, parts, body, deadline: None, request_id };
+        http::call(&self.app, operation, incoming).await.map(|response| response.map(Body::from))
     }
-}
-
-fn path_parameters(
-    operation: &Operation,
-    parameters: &RawPathParams,
-) -> Result<BTreeMap<&'static str, String>> {
-    let Entry::Http { path, .. } = operation.entry else { return Ok(BTreeMap::new()) };
-    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let found: HashMap<&str, &str> = parameters.iter().collect();
-    names
-        .map(|name| {
-            let value = found.get(name).copied().unwrap_or_default();
-            if value.len() > 1024 {
-                return Err(Problem::new(Kind::NotFound, format!("`{name}` is longer than any name or id")));
-            }
-            Ok((name, value.to_owned()))
-        })
-        .collect()
-}
-
-/// The query's parameters; of a name that comes twice the last.
-fn query(text: Option<&str>) -> Result<BTreeMap<String, String>> {
-    let text = text.unwrap_or_default();
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(text)
-        .map_err(|_| Problem::new(Kind::Malformed, "the query is not of the form name=value&…"))?;
-    Ok(pairs.into_iter().collect())
 }
 
 async fn read_body(body: Body, known: Option<u64>, limit: u64) -> Result<Vec<u8>> {
@@ -200,9 +160,4 @@ async fn drain(mut stream: BodyDataStream) {
         }
     };
     let _ = tokio::time::timeout(BODY_TIMEOUT, read).await;
-}
-
-/// For a status that no operation can give.
-fn status(code: u16) -> StatusCode {
-    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

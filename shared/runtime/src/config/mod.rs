@@ -1,70 +1,16 @@
 //! Configuration: read once, typed, checked; an unknown or malformed variable stops the start.
 
+mod slots;
+mod variables;
+
+pub use variables::{VARIABLES, Variable};
+
 use crate::error::StartError;
 use fettle_backend::limits::Limits;
+use fettle_backend::permission::Role;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
-
-/// A variable of the environment.
-#[derive(Debug, Clone, Copy)]
-pub struct Variable {
-    /// Its name.
-    pub name: &'static str,
-    /// Its value when it is not set; empty when there is none.
-    pub default: &'static str,
-    /// What it does.
-    pub meaning: &'static str,
-}
-
-const fn variable(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
-    Variable { name, default, meaning }
-}
-
-/// Every variable that there is. `.env.example` says the same, and a test holds the two together.
-pub const VARIABLES: &[Variable] = &[
-    variable(
-        "FETTLE_ENV",
-        "development",
-        "development, or production: refuses parts that are for one person only",
-    ),
-    variable("FETTLE_DATA", "./.fettle", "the directory that holds everything"),
-    variable("FETTLE_HOST", "127.0.0.1", "the address to listen on"),
-    variable("FETTLE_PORT", "8080", "the port to listen on; 0 for any that is free"),
-    variable(
-        "FETTLE_PUBLIC_URL",
-        "",
-        "how clients reach the platform, for upload addresses; http://HOST:PORT if empty",
-    ),
-    variable("FETTLE_WORKERS", "", "trials at the same time; one a core if empty"),
-    variable("FETTLE_STORAGE", "files", "where data sets and artifacts are: files"),
-    variable("FETTLE_DATABASE", "sqlite", "where all state is: sqlite"),
-    variable("FETTLE_SECRETS", "file", "where the Fernet key is: file"),
-    variable("FETTLE_AUTH", "keys", "who may call: keys"),
-    variable("FETTLE_QUEUE", "sqlite", "where messages wait: sqlite"),
-    variable("FETTLE_COMPUTE", "threads", "where trials run: threads"),
-    variable("FETTLE_NOTIFIER", "log", "who is told of events: log, or webhook"),
-    variable("FETTLE_WEBHOOK_URL", "", "where the webhook notifier posts to"),
-    variable(
-        "FETTLE_ALLOWED_HOSTS",
-        "",
-        "hosts, comma-separated, that may be called although their address is private",
-    ),
-    variable("FETTLE_MAX_UPLOAD_BYTES", "1073741824", "the largest file that may be uploaded"),
-    variable("FETTLE_MAX_TABLE_BYTES", "4294967296", "the largest table, decompressed"),
-    variable("FETTLE_MAX_ROWS", "10000000", "the most rows of a table"),
-    variable("FETTLE_MAX_COLUMNS", "2000", "the most columns of a table"),
-    variable("FETTLE_MAX_PREDICT_ROWS", "10000", "the most rows in one request for predictions"),
-    variable("FETTLE_MODEL_CACHE_BYTES", "268435456", "models kept in memory"),
-    variable(
-        "FETTLE_LOG",
-        "warn",
-        "what is logged: error, warn, info, debug, or a filter like fettle_backend=debug",
-    ),
-    variable("FETTLE_LOG_FORMAT", "text", "text, or json: one object a line"),
-    variable("FETTLE_URL", "", "the command line: the platform to talk to; the one in FETTLE_DATA if empty"),
-    variable("FETTLE_KEY", "", "the command line: the key to use; the one in FETTLE_DATA if empty"),
-];
 
 /// Where the platform runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +21,85 @@ pub enum Environment {
     Production,
 }
 
+/// Where data sets and artifacts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageChoice {
+    /// Files in the data directory.
+    Files,
+    /// An S3 bucket.
+    S3 {
+        /// Its name.
+        bucket: String,
+        /// How clients reach S3, where it is not as the platform does.
+        public_url: Option<String>,
+    },
+}
+
+/// Where all state is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseChoice {
+    /// A file in the data directory.
+    Sqlite,
+    /// A `DynamoDB` table.
+    DynamoDb {
+        /// Its name.
+        table: String,
+    },
+}
+
+/// Where the Fernet key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretsChoice {
+    /// A file.
+    File(PathBuf),
+    /// A secret of AWS Secrets Manager.
+    SecretsManager {
+        /// Its name or ARN.
+        id: String,
+    },
+}
+
+/// Who may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthChoice {
+    /// Holders of API keys.
+    Keys,
+    /// Holders of API keys, and of an issuer's tokens.
+    Oidc {
+        /// The issuer.
+        issuer: String,
+        /// Whom its tokens are for.
+        audience: String,
+        /// The claim that names the workspace.
+        workspace_claim: Option<String>,
+        /// The claim that gives the role.
+        role_claim: String,
+        /// What its values mean.
+        roles: BTreeMap<String, Role>,
+    },
+}
+
+/// Where messages wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueueChoice {
+    /// A file in the data directory.
+    Sqlite,
+    /// SQS.
+    Sqs {
+        /// What all queues' addresses begin with.
+        base: String,
+    },
+}
+
+/// Where trials run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComputeChoice {
+    /// Threads of this process.
+    Threads,
+    /// Whoever takes them from SQS.
+    Lambda,
+}
+
 /// Who is told of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotifierChoice {
@@ -82,6 +107,8 @@ pub enum NotifierChoice {
     Log,
     /// An address.
     Webhook(String),
+    /// An SNS topic, by its ARN.
+    Sns(String),
 }
 
 /// What a line of the log looks like.
@@ -108,8 +135,22 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `FETTLE_WORKERS`.
     pub workers: usize,
-    /// `FETTLE_NOTIFIER` and `FETTLE_WEBHOOK_URL`.
+    /// `FETTLE_STORAGE` and what belongs to it.
+    pub storage: StorageChoice,
+    /// `FETTLE_DATABASE` and what belongs to it.
+    pub database: DatabaseChoice,
+    /// `FETTLE_SECRETS` and what belongs to it.
+    pub secrets: SecretsChoice,
+    /// `FETTLE_AUTH` and what belongs to it.
+    pub auth: AuthChoice,
+    /// `FETTLE_QUEUE` and what belongs to it.
+    pub queue: QueueChoice,
+    /// `FETTLE_COMPUTE`.
+    pub compute: ComputeChoice,
+    /// `FETTLE_NOTIFIER` and what belongs to it.
     pub notifier: NotifierChoice,
+    /// `FETTLE_MIRROR`.
+    pub mirror: Option<PathBuf>,
     /// `FETTLE_ALLOWED_HOSTS`.
     pub allowed_hosts: Vec<String>,
     /// `FETTLE_MAX_…`.
@@ -135,6 +176,11 @@ impl Values {
 
     fn set(&self, name: &str) -> Option<String> {
         Some(self.text(name)).filter(|value| !value.is_empty())
+    }
+
+    /// What was set, other than the default.
+    fn given(&self, name: &str) -> Option<String> {
+        self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
     fn number<T: FromStr>(&self, name: &str) -> Result<T, StartError> {
@@ -166,33 +212,14 @@ impl Config {
             return Err(refused(unknown, "there is no such variable; .env.example lists them all"));
         }
         let values = Values(ours);
-        for (slot, only) in [
-            ("FETTLE_STORAGE", "files"),
-            ("FETTLE_DATABASE", "sqlite"),
-            ("FETTLE_SECRETS", "file"),
-            ("FETTLE_AUTH", "keys"),
-            ("FETTLE_QUEUE", "sqlite"),
-            ("FETTLE_COMPUTE", "threads"),
-        ] {
-            values.choice(slot, &[(only, ())])?;
-        }
-        let webhook = values.choice("FETTLE_NOTIFIER", &[("log", false), ("webhook", true)])?;
-        let notifier = match (webhook, values.set("FETTLE_WEBHOOK_URL")) {
-            (true, Some(url)) => NotifierChoice::Webhook(url),
-            (true, None) => {
-                return Err(refused("FETTLE_WEBHOOK_URL", "the webhook notifier needs an address"));
-            }
-            (false, Some(_)) => {
-                return Err(refused("FETTLE_WEBHOOK_URL", "set FETTLE_NOTIFIER=webhook to use it"));
-            }
-            (false, None) => NotifierChoice::Log,
-        };
+        let slots::Slots { storage, database, secrets, auth, queue, compute, notifier, mirror } =
+            slots::read(&values)?;
         let environment = values.choice(
             "FETTLE_ENV",
             &[("development", Environment::Development), ("production", Environment::Production)],
         )?;
         if environment == Environment::Production && notifier == NotifierChoice::Log {
-            return Err(refused("FETTLE_NOTIFIER", "`log` tells nobody: production needs webhook"));
+            return Err(refused("FETTLE_NOTIFIER", "`log` tells nobody: production needs webhook or sns"));
         }
         let mut limits = Limits {
             upload_bytes: values.number("FETTLE_MAX_UPLOAD_BYTES")?,
@@ -223,7 +250,14 @@ impl Config {
             port: values.number("FETTLE_PORT")?,
             public_url,
             workers,
+            storage,
+            database,
+            secrets,
+            auth,
+            queue,
+            compute,
             notifier,
+            mirror,
             allowed_hosts: values
                 .text("FETTLE_ALLOWED_HOSTS")
                 .split(',')
@@ -273,10 +307,59 @@ mod tests {
             ("FETTLE_PUBLIC_URL", "example"),
             ("FETTLE_LOG_FORMAT", "xml"),
             ("FETTLE_WEBHOOK_URL", "https://hooks.test/x"),
+            ("FETTLE_BUCKET", "b"),
+            ("FETTLE_TABLE", "t"),
+            ("FETTLE_COMPUTE", "lambda"),
+            ("FETTLE_MIRROR", "/tmp/m"),
+            ("FETTLE_OIDC_ISSUER", "https://issuer.test"),
         ] {
             assert_eq!(refused_name(&[(name, value)]), name);
         }
-        assert_eq!(refused_name(&[("FETTLE_NOTIFIER", "webhook")]), "FETTLE_WEBHOOK_URL");
+        for (slot, choice, needed) in [
+            ("FETTLE_NOTIFIER", "webhook", "FETTLE_WEBHOOK_URL"),
+            ("FETTLE_NOTIFIER", "sns", "FETTLE_TOPIC_ARN"),
+            ("FETTLE_STORAGE", "s3", "FETTLE_BUCKET"),
+            ("FETTLE_DATABASE", "dynamodb", "FETTLE_TABLE"),
+            ("FETTLE_SECRETS", "secretsmanager", "FETTLE_SECRET_ID"),
+            ("FETTLE_QUEUE", "sqs", "FETTLE_QUEUE_BASE"),
+            ("FETTLE_AUTH", "oidc", "FETTLE_OIDC_ISSUER"),
+        ] {
+            assert_eq!(refused_name(&[(slot, choice)]), needed);
+        }
+    }
+
+    const AWS: &[(&str, &str)] = &[
+        ("FETTLE_STORAGE", "s3"),
+        ("FETTLE_BUCKET", "b"),
+        ("FETTLE_DATABASE", "dynamodb"),
+        ("FETTLE_TABLE", "t"),
+        ("FETTLE_QUEUE", "sqs"),
+        ("FETTLE_QUEUE_BASE", "https://sqs.test/1/fettle-"),
+        ("FETTLE_COMPUTE", "lambda"),
+    ];
+
+    #[test]
+    fn slots_that_do_not_fit_together_are_refused() {
+        assert_eq!(config(AWS).unwrap().compute, ComputeChoice::Lambda);
+        assert_eq!(refused_name(&AWS[..4]), "FETTLE_QUEUE");
+        assert_eq!(refused_name(&AWS[..6]), "FETTLE_COMPUTE");
+    }
+
+    #[test]
+    fn an_issuers_roles_are_mapped() {
+        let oidc = |roles| {
+            config(&[
+                ("FETTLE_AUTH", "oidc"),
+                ("FETTLE_OIDC_ISSUER", "https://issuer.test"),
+                ("FETTLE_OIDC_AUDIENCE", "fettle"),
+                ("FETTLE_OIDC_ROLES", roles),
+            ])
+        };
+        let AuthChoice::Oidc { roles, .. } = oidc("team=editor, ops = admin").unwrap().auth else { panic!() };
+        assert_eq!(roles, BTreeMap::from([("ops".into(), Role::Admin), ("team".into(), Role::Editor)]));
+        let AuthChoice::Oidc { roles, .. } = oidc("").unwrap().auth else { panic!() };
+        assert_eq!(roles.get("viewer"), Some(&Role::Viewer));
+        assert!(oidc("team=king").is_err() && oidc("team").is_err());
     }
 
     #[test]

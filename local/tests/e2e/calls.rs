@@ -1,0 +1,156 @@
+//! What each Lambda function asks of AWS: no more than its role allows, nothing that its role allows
+//! for nothing, and how many requests a prediction, a trial and a run take.
+
+use crate::client::{Client, PENGUINS};
+use crate::lambda::spy::Seen;
+use crate::lambda::{Described, Functions};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What a word of `uses` allows; Terraform has the same from `uses.json`.
+fn allowed(word: &str) -> BTreeSet<String> {
+    let words: BTreeMap<String, Vec<String>> =
+        serde_json::from_str(include_str!("../../../infra/terraform/uses.json")).unwrap();
+    words.get(word).unwrap_or_else(|| panic!("uses.json does not know {word}")).iter().cloned().collect()
+}
+
+/// What a tour does not make every function do, and why it is allowed all the same.
+const SELDOM: &[(&str, &str, &str)] = &[
+    ("datasets.create", "objects.delete", "takes back a file when somebody else was faster"),
+    ("models.artifact", "objects.read", "gives an address that its holder reads from"),
+    ("tick.run", "state.write", "notes that it sent something again, when a message was lost"),
+    ("tick.run", "queue.send.ingest", "only when a message was lost"),
+    ("tick.run", "queue.send.trial", "only when a message or a worker was lost"),
+    ("tick.run", "queue.send.notify", "only when a message was lost"),
+    ("trial.run", "queue.send.trial", "gives back what it has no time for"),
+];
+
+/// Every way into the platform, once.
+fn tour(client: &Client) {
+    let run = client.trained();
+    let id = run["id"].as_str().unwrap();
+    for path in [
+        "/v1/datasets",
+        "/v1/datasets/penguins/profile",
+        "/v1/datasets/penguins/preview",
+        "/v1/runs",
+        &format!("/v1/runs/{id}/events"),
+        "/v1/keys",
+        "/v1/health",
+        "/v1/version",
+        "/openapi.json",
+    ] {
+        assert_eq!(client.get(path).status, 200, "{path}");
+    }
+    client.post("/v1/models", &json!({"name": "m", "run": id})).json(201);
+    client.post("/v1/deployments", &json!({"name": "d", "model": "m"})).json(201);
+    for path in ["/v1/models", "/v1/models/m", "/v1/models/m/versions/1", "/v1/deployments", "/v1/deployments/d"]
+    {
+        assert_eq!(client.get(path).status, 200, "{path}");
+    }
+    assert_eq!(client.get("/v1/models/m/versions/1/artifact").status, 302);
+    client.get("/v1/deployments/d/schema").json(200);
+    predict(client);
+    client.put("/v1/models/m/aliases/other", &json!({"version": 1})).json(200);
+    assert_eq!(client.delete("/v1/models/m/aliases/other").status, 200);
+    assert_eq!(client.delete("/v1/deployments/d").status, 204);
+    let key = client.post("/v1/keys", &json!({"name": "k", "role": "viewer"})).json(201);
+    assert_eq!(client.delete(&format!("/v1/keys/{}", key["id"].as_str().unwrap())).status, 204);
+    let request = json!({"dataset": "penguins", "target": "species", "folds": 20});
+    let run = client.post("/v1/runs", &request).json(202);
+    client.post(&format!("/v1/runs/{}/cancel", run["id"].as_str().unwrap()), &json!({})).json(200);
+    client.finished(run["id"].as_str().unwrap());
+    client.post("/v1/datasets", &json!({"name": "more"})).json(201);
+    client.push("gone", PENGUINS.as_bytes());
+    assert_eq!(client.delete("/v1/datasets/gone").status, 204);
+}
+
+fn predict(client: &Client) {
+    let row = json!({"island": "Biscoe", "bill_length_mm": 47.5, "bill_depth_mm": 15.0,
+                     "flipper_length_mm": 217, "body_mass_g": 5200, "sex": "male", "year": 2009});
+    client.post("/v1/deployments/d/predict", &json!({"rows": [row]})).json(200);
+}
+
+/// Of what was seen, what the role does not allow; and what it allows that was not seen.
+fn wrong(operation: &Described, seen: &Seen) -> Vec<String> {
+    let own = match &operation.entry {
+        // Of its own queue it may give messages back; taking them is the event source mapping's.
+        crate::lambda::Entry::Queue(queue) => BTreeSet::from([format!("sqs:ChangeMessageVisibility {queue}")]),
+        _ => BTreeSet::new(),
+    };
+    let mut wrong = Vec::new();
+    let all: BTreeSet<String> =
+        operation.uses.iter().flat_map(|word| allowed(word)).chain(own).collect();
+    for action in seen.actions.difference(&all) {
+        wrong.push(format!("{} asks for {action}, which its role does not allow", operation.name));
+    }
+    for word in &operation.uses {
+        let is_seldom = SELDOM.iter().any(|(name, use_, _)| *name == operation.name && use_ == word);
+        if !is_seldom && allowed(word).is_disjoint(&seen.actions) {
+            wrong.push(format!("the role of {} allows {word} for nothing", operation.name));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn each_function_asks_for_what_its_role_allows_and_for_no_less() {
+    let platform = Functions::new();
+    tour(&platform.client());
+    // For the last message to be told.
+    std::thread::sleep(Duration::from_secs(5));
+    let mut found = Vec::new();
+    for function in platform.functions.values() {
+        let operation = &function.operation;
+        if operation.entry == crate::lambda::Entry::Operator {
+            continue;
+        }
+        let seen = function.spy.take();
+        assert!(
+            !seen.requests.is_empty() || operation.uses.is_empty(),
+            "{} was never called: the tour has to",
+            operation.name
+        );
+        found.extend(wrong(operation, &seen));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Requests to AWS are what a call costs and how long it takes: a change of these numbers is a decision.
+/// `docs/benchmarks.md` has what they cost.
+#[test]
+fn requests_per_prediction_trial_and_run_are_these() {
+    let platform = Functions::new();
+    let client = platform.client();
+    let seen = |name: &str| platform.functions[name].spy.take().requests;
+    let sum = |requests: &BTreeMap<String, usize>| requests.values().sum::<usize>();
+    client.push("penguins", PENGUINS.as_bytes());
+    let _ = (seen("trial.run"), seen("runs.create"));
+    let request = json!({"dataset": "penguins", "target": "species", "folds": 3, "seed": 1,
+                         "estimators": ["dummy", "logistic", "naive_bayes", "decision_tree"]});
+    let run = client.post("/v1/runs", &request).json(202);
+    let run = client.finished(run["id"].as_str().unwrap());
+    assert_eq!(run["status"], "succeeded", "{run}");
+    let (created, trials) = (seen("runs.create"), seen("trial.run"));
+    client.post("/v1/models", &json!({"name": "m", "run": run["id"]})).json(201);
+    client.post("/v1/deployments", &json!({"name": "d", "model": "m"})).json(201);
+    predict(&client);
+    let (cold, _) = (seen("predict.rows"), seen("authorize.request"));
+    predict(&client);
+    let warm = (seen("predict.rows"), seen("authorize.request"));
+    std::thread::sleep(Duration::from_secs(3));
+    predict(&client);
+    let stale = seen("predict.rows");
+    let shown: Value = json!({
+        "run.create": created, "four trials, each message twice": trials, "prediction, cold": cold,
+        "prediction, warm": warm.0, "its authorizer": warm.1, "prediction, after two seconds": stale,
+    });
+    println!("{shown:#}");
+    assert_eq!(warm.0, BTreeMap::new(), "{shown:#}");
+    assert_eq!(sum(&warm.1), 1, "{shown:#}");
+    assert!(sum(&stale) <= 3, "{shown:#}");
+    assert!(sum(&cold) <= 4, "{shown:#}");
+    assert!(sum(&created) <= 12, "{shown:#}");
+    assert!(sum(&trials) <= 4 * 16, "{shown:#}");
+}

@@ -1,0 +1,32 @@
+//! What every program of the platform begins with.
+
+use crate::config::Config;
+use fettle_backend::app::{App, Slots};
+use fettle_backend::clock::{Clock, SystemClock};
+use fettle_backend::ids::{Ids, SystemEntropy};
+use fettle_backend::openapi;
+use fettle_backend::operation::Operation;
+use std::sync::Arc;
+
+/// Time, ids, and this process's name.
+pub(crate) struct Base {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Ids,
+    pub(crate) boot: String,
+}
+
+impl Base {
+    pub(crate) fn new() -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
+        let boot = format!("boot-{}", ids.uuid());
+        Self { clock, ids, boot }
+    }
+}
+
+/// What handlers are given.
+pub(crate) fn app_of(slots: Slots, base: Base, config: &Config, operations: &[Operation]) -> Arc<App> {
+    let Base { clock, ids, boot } = base;
+    let description = openapi::describe(operations).to_string();
+    Arc::new(App::new(slots, clock, ids, config.limits.clone(), boot, description))
+}
