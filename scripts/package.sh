@@ -55,10 +55,9 @@ case "$architecture" in
   x86_64) target=x86_64-unknown-linux-gnu ;;
 esac
 libraries="$(rustc --print target-libdir --target "$target" 2> /dev/null || true)"
-[ -d "$libraries" ] || {
-  command -v rustup > /dev/null && rustup target add "$target" ||
-    fail "Rust has no standard library for $target: rustup target add $target, or --x86-64"
-}
+if [ ! -d "$libraries" ]; then
+  rustup target add "$target" || fail "Rust has no standard library for $target: have rustup get it, or use --x86-64"
+fi
 
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/fettle/cargo-lambda-$CARGO_LAMBDA"
 [ -x "$tools/bin/cargo-lambda" ] || {
@@ -66,14 +65,15 @@ tools="${XDG_CACHE_HOME:-$HOME/.cache}/fettle/cargo-lambda-$CARGO_LAMBDA"
   "$tools/bin/pip" install --quiet --disable-pip-version-check "cargo-lambda==$CARGO_LAMBDA"
 }
 
-packages=()
+packages=() selected=()
 for folder in functions/*/; do
   packages+=("$(basename "$folder")")
+  selected+=(--package "fettle-$(basename "$folder")")
 done
 build="${CARGO_TARGET_DIR:-target}/lambda-$architecture"
 # Without its own optimisations, one of which aborts on panic: the profile in Cargo.toml is the one.
 PATH="$tools/bin:$PATH" cargo lambda build --profile lambda --disable-optimizations --locked \
-  --target "$target.$GLIBC" --lambda-dir "$build" $(printf -- '-p fettle-%s ' "${packages[@]}")
+  --target "$target.$GLIBC" --lambda-dir "$build" "${selected[@]}"
 
 mkdir -p "$out"
 python3 - "$build" "$out" "$architecture" "$MAX_ZIP_BYTES" "${packages[@]}" <<'PYTHON'

@@ -10,15 +10,19 @@ secrets: no secret in the history or the working tree
 secrets-test: the secret scan finds what it should
 shellcheck: the shell scripts
 clippy: lints, warnings denied
-tests: unit, integration and architecture tests
+localstack: what the AWS tests need answers
+tests: unit, integration, end-to-end and architecture tests
 doc-tests: the examples in the documentation
 docs: the documentation builds without a warning
+terraform: the configuration is valid, and its own tests
 licences: licences, banned crates and sources of all dependencies
 advisories: known vulnerabilities of all dependencies'
 
 usage() {
   cat <<TEXT
-Usage: scripts/test.sh [--only SECTION[,SECTION...]] [--skip SECTION[,SECTION...]]
+Usage: scripts/test.sh [--only SECTION[,SECTION...]] [--skip SECTION[,SECTION...]] [--embedded]
+
+  --embedded   leave out what needs LocalStack: the AWS adapters and the platform on them
 
 Sections:
 $(printf '%s\n' "$sections" | sed 's/^/  /')
@@ -58,9 +62,25 @@ section_shellcheck() {
 
 section_clippy() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
 
+section_localstack() {
+  [ "$embedded" = no ] || skip 'told --embedded: the AWS tests are left out'
+  scripts/localstack.sh
+}
+
+# Everything in one build, the functions' programs too, which the end-to-end tests run: another
+# selection of packages would compile the dependencies again with other features.
 section_tests() {
+  cargo build --workspace --all-targets --locked
+  local aws='package(fettle-aws) & kind(test)' ways='binary(e2e) & (test(one_process_on_aws) | test(as_lambda_functions) | test(calls::))'
   if cargo nextest --version > /dev/null 2>&1; then
-    cargo nextest run --workspace --locked --no-fail-fast
+    if [ "$embedded" = yes ]; then
+      cargo nextest run --workspace --locked --no-fail-fast -E "not (($aws) | ($ways))"
+    else
+      cargo nextest run --workspace --locked --no-fail-fast
+    fi
+  elif [ "$embedded" = yes ]; then
+    cargo test --workspace --exclude fettle-aws --locked --no-fail-fast --lib --bins --tests --examples -- \
+      --skip one_process_on_aws --skip as_lambda_functions --skip calls::
   else
     cargo test --workspace --locked --no-fail-fast --lib --bins --tests --examples
   fi
@@ -68,6 +88,8 @@ section_tests() {
 
 section_doc_tests() { cargo test --workspace --locked --no-fail-fast --doc; }
 section_docs() { RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --workspace --locked --no-deps; }
+
+section_terraform() { scripts/terraform-test.sh; }
 
 section_licences() {
   cargo deny --version > /dev/null 2>&1 || skip 'cargo-deny is not installed'
@@ -91,7 +113,7 @@ bounded() {
 # --- which sections ------------------------------------------------------------------------------
 
 names="$(printf '%s\n' "$sections" | sed 's/:.*//')"
-only="$names" without=''
+only="$names" without='' embedded=no
 
 # section_list LIST: the names of a list with commas, one a line
 section_list() {
@@ -114,6 +136,10 @@ while [ $# -gt 0 ]; do
       if [ "$1" = --only ]; then only="$list"; else without="$list"; fi
       shift 2
       ;;
+    --embedded)
+      embedded=yes
+      shift
+      ;;
     *) fail_usage "unknown argument $1" ;;
   esac
 done
@@ -121,6 +147,9 @@ done
 # --- run -----------------------------------------------------------------------------------------
 
 CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+# What the section localstack started is ended again.
+trap 'scripts/localstack.sh --stop' EXIT
 
 passed=0 failed=0 skipped=0 summary=''
 started=$SECONDS

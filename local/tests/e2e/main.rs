@@ -9,6 +9,7 @@ mod calls;
 #[path = "../api/client.rs"]
 #[allow(dead_code, reason = "shared with the tests of the API, which need more")]
 mod client;
+mod faults;
 mod lambda;
 mod resources;
 mod suite;

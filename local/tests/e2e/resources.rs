@@ -20,6 +20,15 @@ pub(crate) struct Resources {
 impl Resources {
     /// Makes them as an operator does.
     pub(crate) fn new() -> Self {
+        let resources = Self::named();
+        let mut init = resources.command(Path::new(env!("CARGO_BIN_EXE_fettle")));
+        let output = init.args(["init", "--once", "--data"]).arg(resources.data()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        resources
+    }
+
+    /// Names for them, and nothing more.
+    pub(crate) fn named() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let suffix = directory.path().file_name().unwrap().to_str().unwrap().replace('.', "").to_lowercase();
         let name = format!("fettle-{}-{suffix}", std::process::id());
@@ -42,11 +51,7 @@ impl Resources {
             ("FETTLE_TOPIC_ARN", format!("arn:aws:sns:us-east-1:000000000000:{name}-events")),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        let made = Self { directory, variables };
-        let output = made.command(Path::new(env!("CARGO_BIN_EXE_fettle"))).args(["init", "--once", "--data"]);
-        let output = output.arg(made.data()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        made
+        Self { directory, variables }
     }
 
     /// A program with the variables that name the resources, and none of the tester's.

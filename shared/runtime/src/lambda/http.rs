@@ -51,7 +51,7 @@ async fn answer(
 fn caller(request: &Request) -> Result<Option<Caller>> {
     let context = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => {
-            context.authorizer.as_ref().map(|authorizer| &authorizer.lambda)
+            context.authorizer.as_ref().map(|authorizer| &authorizer.fields)
         }
         Some(RequestContext::ApiGatewayV1(context)) => Some(&context.authorizer.fields),
         _ => None,
