@@ -1,6 +1,10 @@
 //! The emulator that the tests run against: LocalStack at `AWS_ENDPOINT_URL`, else on this machine.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(unreachable_pub, reason = "what is for all tests is public, as in a library")]
+
+pub mod memory;
+pub mod proxy;
 
 use fettle_aws::Clients;
 use std::time::Duration;
