@@ -86,8 +86,7 @@ impl Signer {
         if now.as_second() >= expires {
             return None;
         }
-        let number =
-            |name: &str| query.get(name).map(|text| text.parse().ok()).map_or(Some(None), |n| n.map(Some));
+        let number = |name| query.get(name).map(|text| text.parse()).transpose().ok();
         Some(Grant {
             max_bytes: number("max")?,
             bytes: number("bytes")?,
