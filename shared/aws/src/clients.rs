@@ -2,7 +2,8 @@
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -36,11 +37,16 @@ pub struct Clients {
 impl Clients {
     /// From the environment, as every AWS SDK reads it. Makes no call.
     pub async fn load() -> Self {
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
-            .timeout_config(timeouts(TRY, CALL))
+        Self { config: defaults().load().await }
+    }
+
+    /// For an emulator of AWS such as LocalStack at `endpoint` (`http://127.0.0.1:4566`): the region
+    /// is us-east-1, and the credentials are the emulator's customary ones. Makes no call.
+    pub async fn at(endpoint: &str) -> Self {
+        let config = defaults()
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "emulator"))
+            .endpoint_url(endpoint)
             .load()
             .await;
         Self { config }
@@ -79,6 +85,14 @@ impl Clients {
             aws_sdk_sns::config::Builder::from(&self.config).timeout_config(timeouts(TRY, TRY * 2)).build();
         aws_sdk_sns::Client::from_conf(config)
     }
+}
+
+fn defaults() -> ConfigLoader {
+    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
+        .timeout_config(timeouts(TRY, CALL))
 }
 
 fn timeouts(once: Duration, in_all: Duration) -> TimeoutConfig {
