@@ -1,5 +1,7 @@
 //! Turns an uploaded file into a columnar snapshot with a profile.
 
+mod message;
+
 use fettle_backend::app::App;
 use fettle_backend::datasets;
 use fettle_backend::operation::{Call, Operation, Reply, Use};
@@ -23,6 +25,12 @@ pub fn operations() -> Vec<Operation> {
 }
 
 async fn file(app: &App, call: Call) -> Result<Reply> {
-    datasets::ingest(app, &call.json()?).await?;
-    Ok(Reply::done())
+    let mut outcome = Ok(Reply::done());
+    for uploaded in message::uploads(&call.body)? {
+        // One that fails does not hold up the others; the message comes again for it.
+        if let Err(problem) = datasets::ingest(app, &uploaded).await {
+            outcome = outcome.and(Err(problem));
+        }
+    }
+    outcome
 }

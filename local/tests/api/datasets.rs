@@ -100,3 +100,32 @@ fn lists_page() {
     client.get("/v1/datasets?limit=many").problem(422, "invalid-field", &["limit"]);
     client.get("/v1/datasets?cursor=%00").problem(422, "invalid-field", &["cursor"]);
 }
+
+#[test]
+fn an_upload_is_held_to_what_was_announced() {
+    let platform = Platform::new();
+    let client = platform.client();
+    let table = b"a,b\n1,2\n3,4\n";
+    let sha256 = "b9485148546419a0f6a85e8d708c923557c15d7f3c7d078ef1fa7f7c0f57d5a5";
+    let announced = json!({"name": "table", "bytes": table.len(), "sha256": sha256});
+    let anybody = client.with_key(None);
+    let address = || {
+        let dataset = client.post("/v1/datasets", &announced).json(201);
+        dataset["upload"]["url"].as_str().unwrap().to_owned()
+    };
+    let longer = b"a,b\n1,2\n3,4\n5,6\n";
+    anybody.send("PUT", &address(), &[], longer).problem(400, "malformed", &["announced"]);
+    anybody.send("PUT", &address(), &[], b"a,b\n1,2\n3,5\n").problem(400, "malformed", &["announced"]);
+    assert_eq!(anybody.send("PUT", &address(), &[], table).status, 200);
+    assert_eq!(client.ingested("table")["version"], 3);
+    client.post("/v1/datasets", &json!({"name": "t", "bytes": 1_u64 << 50})).problem(
+        413,
+        "too-large",
+        &["bytes"],
+    );
+    client.post("/v1/datasets", &json!({"name": "t", "sha256": "ab"})).problem(
+        422,
+        "invalid-field",
+        &["sha256"],
+    );
+}

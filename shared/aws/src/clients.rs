@@ -66,6 +66,17 @@ impl Clients {
         aws_sdk_s3::Client::from_conf(config)
     }
 
+    /// A client that signs addresses for those who reach the storage at another endpoint than this
+    /// program does, such as from outside of a network of containers.
+    pub fn s3_at(&self, endpoint: &str) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config)
+            .force_path_style(true)
+            .endpoint_url(endpoint)
+            .timeout_config(timeouts(OBJECT_TRY, OBJECT_TRY * TRIES))
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
     /// The queue's.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         let config = aws_sdk_sqs::config::Builder::from(&self.config)

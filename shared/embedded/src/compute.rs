@@ -1,7 +1,7 @@
 //! The compute slot on threads of this process.
 
 use async_trait::async_trait;
-use fettle_backend::ports::{Compute, Error, ErrorKind, Outgoing, Queue, QueueName, Result, TrialJob};
+use fettle_backend::ports::{Compute, Queue, QueueName, Result, TrialJob};
 use std::sync::Arc;
 
 /// Hands trials to this process's own workers, by the trial queue.
@@ -21,10 +21,7 @@ impl ThreadCompute {
 #[async_trait]
 impl Compute for ThreadCompute {
     async fn start(&self, jobs: &[TrialJob]) -> Result<()> {
-        let messages = jobs.iter().map(|job| serde_json::to_value(job).map(Outgoing::now));
-        let messages = messages.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| {
-            Error::new(ErrorKind::Invalid, "a trial that can not be written as JSON").caused_by(error)
-        })?;
+        let messages = jobs.iter().map(TrialJob::message).collect::<Result<Vec<_>>>()?;
         self.queue.send(QueueName::Trial, &messages).await
     }
 

@@ -6,7 +6,7 @@
 use fettle_backend::clock::{Clock, SystemClock, TestClock};
 use fettle_backend::ports::{
     Compute, Condition, Database, Error, ErrorKind, Key, KeyRing, Notice, Notifier, Outgoing, Queue,
-    QueueName, Secrets, Storage, Write,
+    QueueName, Secrets, Storage, UploadTerms, Write,
 };
 use fettle_embedded::{
     DataDir, FileKeys, FileStorage, Grant, SqliteDatabase, SqliteQueue, ThreadCompute, WebhookNotifier,
@@ -301,11 +301,11 @@ mod storages {
         let clock = noon();
         let storage = open(directory.path(), clock.clone());
         let valid = SignedDuration::from_mins(15);
-        let upload = storage.presign_upload("ws/a.csv", 1_000, valid).await.unwrap();
+        let upload = storage.presign_upload("ws/a.csv", &UploadTerms::at_most(1_000), valid).await.unwrap();
         assert_eq!(upload.expires_at, clock.now() + valid);
         let (key, query) = parts(&upload.url);
         assert_eq!(key, "ws/a.csv");
-        let grant = Grant { max_bytes: Some(1_000), file_name: None };
+        let grant = Grant { max_bytes: Some(1_000), ..Grant::default() };
         assert_eq!(storage.verify("PUT", &key, &query, clock.now()), Some(grant.clone()));
         let last = upload.expires_at - SignedDuration::from_nanos(1);
         assert_eq!(storage.verify("PUT", &key, &query, last), Some(grant));
@@ -314,7 +314,7 @@ mod storages {
         let name = "a \"name\" & é=?#/\\\r\n.csv";
         let download = storage.presign_download("ws/a.csv", name, valid).await.unwrap();
         let (key, query) = parts(&download.url);
-        let grant = Grant { max_bytes: None, file_name: Some(name.into()) };
+        let grant = Grant { file_name: Some(name.into()), ..Grant::default() };
         assert_eq!(storage.verify("GET", &key, &query, clock.now()), Some(grant));
         for invalid in [SignedDuration::ZERO, -valid, SignedDuration::from_hours(24 * 8), SignedDuration::MAX]
         {
@@ -324,12 +324,53 @@ mod storages {
     }
 
     #[tokio::test]
+    async fn an_upload_is_held_to_its_terms() {
+        let directory = TempDir::new().unwrap();
+        let storage = open(directory.path(), system());
+        let file = || Box::pin(std::io::Cursor::new(b"abc".to_vec()));
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let other = abc.replace('b', "c");
+        let terms = |max_bytes, bytes, sha256: Option<&str>| UploadTerms {
+            max_bytes,
+            bytes,
+            sha256: sha256.map(String::from),
+        };
+        for (terms, outcome) in [
+            (terms(3, None, None), Ok(3)),
+            (terms(3, Some(3), Some(abc)), Ok(3)),
+            (terms(9, Some(3), None), Ok(3)),
+            (terms(2, None, None), Err(ErrorKind::TooLarge)),
+            (terms(9, Some(2), None), Err(ErrorKind::TooLarge)),
+            (terms(9, Some(4), None), Err(ErrorKind::Corrupt)),
+            (terms(9, None, Some(&other)), Err(ErrorKind::Corrupt)),
+            (terms(3, Some(3), Some(&other)), Err(ErrorKind::Corrupt)),
+        ] {
+            let valid = SignedDuration::from_mins(15);
+            let upload = storage.presign_upload("ws/a", &terms, valid).await.unwrap();
+            let (key, query) = parts(&upload.url);
+            let grant = storage.verify("PUT", &key, &query, system().now()).unwrap();
+            assert_eq!((grant.bytes, &grant.sha256), (terms.bytes, &terms.sha256));
+            let accepted = storage.accept(&key, file(), &grant).await;
+            assert_eq!(
+                accepted.map(|object| object.bytes).map_err(|error| error.kind()),
+                outcome,
+                "{terms:?}"
+            );
+            assert_eq!(storage.head(&key).await.is_ok(), outcome.is_ok(), "{terms:?}");
+            storage.delete(&key).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
     async fn a_presigned_request_that_was_changed_is_refused() {
         let directory = TempDir::new().unwrap();
         let clock = noon();
         let storage = open(directory.path(), clock.clone());
         let now = clock.now();
-        let upload = storage.presign_upload("ws/a", 1_000, SignedDuration::from_mins(15)).await.unwrap();
+        let upload = storage
+            .presign_upload("ws/a", &UploadTerms::at_most(1_000), SignedDuration::from_mins(15))
+            .await
+            .unwrap();
         let (key, query) = parts(&upload.url);
         let refuses = |method: &str, key: &str, query: &BTreeMap<String, String>| {
             assert_eq!(storage.verify(method, key, query, now), None, "{method} {key} {query:?}");

@@ -2,9 +2,9 @@
 
 use super::refused;
 use crate::clock::{Clock, SystemClock};
-use crate::ports::{ByteStream, ErrorKind, Object, Storage};
+use crate::ports::{ByteStream, ErrorKind, Object, Storage, UploadTerms};
 use jiff::SignedDuration;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,6 +38,7 @@ macro_rules! storage_suite {
                 pages_make_up_the_listing,
                 limits_have_bounds,
                 presigned_requests_name_one_object_and_end,
+                presigned_uploads_have_terms,
             ]
         );
     };
@@ -200,7 +201,7 @@ pub async fn hostile_keys_are_refused(storage: Port, ns: &str) {
         refused(storage.head(&key).await, ErrorKind::Invalid);
         refused(storage.delete(&key).await, ErrorKind::Invalid);
         let valid = SignedDuration::from_mins(1);
-        refused(storage.presign_upload(&key, 10, valid).await, ErrorKind::Invalid);
+        refused(storage.presign_upload(&key, &UploadTerms::at_most(10), valid).await, ErrorKind::Invalid);
         refused(storage.presign_download(&key, "x", valid).await, ErrorKind::Invalid);
     }
     assert_eq!(keys(&storage, ns, 1_000).await, Vec::<String>::new());
@@ -387,9 +388,10 @@ pub async fn presigned_requests_name_one_object_and_end(storage: Port, ns: &str)
     let valid = SignedDuration::from_mins(15);
     let expected = SystemClock.now() + valid;
     let [one, other] = [format!("{ns}/one"), format!("{ns}/other")];
-    let upload = storage.presign_upload(&one, 1_000, valid).await.unwrap();
+    let terms = UploadTerms::at_most(1_000);
+    let upload = storage.presign_upload(&one, &terms, valid).await.unwrap();
     let download = storage.presign_download(&one, "a \"name\"; with\r\nmarks é.csv", valid).await.unwrap();
-    let elsewhere = storage.presign_upload(&other, 1_000, valid).await.unwrap();
+    let elsewhere = storage.presign_upload(&other, &terms, valid).await.unwrap();
     assert_eq!((upload.method.as_str(), download.method.as_str()), ("PUT", "GET"));
     for presigned in [&upload, &download, &elsewhere] {
         assert!(presigned.url.starts_with("http"), "{}", presigned.url);
@@ -401,4 +403,35 @@ pub async fn presigned_requests_name_one_object_and_end(storage: Port, ns: &str)
     // Neither request is the other with another name in it.
     assert_ne!(upload.url.replace(&one, &other), elsewhere.url);
     assert_ne!(upload.url, download.url);
+}
+
+pub async fn presigned_uploads_have_terms(storage: Port, ns: &str) {
+    let (key, valid) = (format!("{ns}/a"), SignedDuration::from_mins(15));
+    let sha256 = |byte: &str| Some(byte.repeat(32));
+    let any = UploadTerms::at_most(1_000);
+    let possible = [
+        any.clone(),
+        UploadTerms { bytes: Some(0), ..any.clone() },
+        UploadTerms { bytes: Some(1_000), ..any.clone() },
+        UploadTerms { sha256: sha256("0f"), ..any.clone() },
+        UploadTerms { sha256: sha256("f0"), ..any.clone() },
+        UploadTerms { bytes: Some(1_000), sha256: sha256("0f"), ..any.clone() },
+    ];
+    let mut requests = BTreeSet::new();
+    for terms in &possible {
+        let upload = storage.presign_upload(&key, terms, valid).await.unwrap();
+        assert_eq!(upload.method, "PUT");
+        // Whatever a holder has to send is in the request's headers; the rest the address says.
+        assert!(requests.insert((upload.url, upload.headers)), "{terms:?} are the terms of another request");
+    }
+    let too_large = UploadTerms { bytes: Some(1_001), ..any.clone() };
+    refused(storage.presign_upload(&key, &too_large, valid).await, ErrorKind::TooLarge);
+    for sha256 in [String::new(), "0f".repeat(31), "0F".repeat(32), "0g".repeat(32)] {
+        let terms = UploadTerms { sha256: Some(sha256), ..any.clone() };
+        refused(storage.presign_upload(&key, &terms, valid).await, ErrorKind::Invalid);
+    }
+    for valid in [SignedDuration::ZERO, -valid, SignedDuration::from_hours(24 * 8)] {
+        refused(storage.presign_upload(&key, &any, valid).await, ErrorKind::Invalid);
+        refused(storage.presign_download(&key, "a", valid).await, ErrorKind::Invalid);
+    }
 }

@@ -16,7 +16,7 @@ use crate::idempotency::{Idempotency, Seen};
 use crate::ids::is_id;
 use crate::limits::{check_bytes, check_name};
 use crate::operation::Call;
-use crate::ports::{Key, Outgoing, QueueName, Write};
+use crate::ports::{Key, Outgoing, QueueName, UploadTerms, Write};
 use crate::problem::{Kind, Problem, Result};
 use crate::record::{
     ATTEMPTS, List, PageRequest, Stored, all, back_off, check_revision, create, list as page, load, update,
@@ -35,12 +35,13 @@ const UPLOAD_VALID: SignedDuration = SignedDuration::from_hours(1);
 /// address that the answer holds.
 pub async fn create_dataset(app: &App, call: &Call, new: NewDataset) -> Result<Dataset> {
     let workspace = call.workspace()?;
+    let terms = new.terms(app.limits.upload_bytes)?;
     let idempotency = Idempotency::of(app, "datasets.create", call)?;
     let (record, version) = match idempotency.look().await? {
         Seen::Again(made) => find(app, workspace, &made).await?,
         Seen::First => add_version(app, workspace, &new.name, None, &idempotency).await?,
     };
-    with_upload(app, &record, version).await
+    with_upload(app, &record, version, &terms).await
 }
 
 /// Makes the next version of a data set from the bytes of a file: it is being ingested from then on.
@@ -65,15 +66,12 @@ async fn with_upload(
     app: &App,
     record: &Stored<DatasetRecord>,
     version: Stored<VersionRecord>,
+    terms: &UploadTerms,
 ) -> Result<Dataset> {
     let mut view = record::view(&record.value, &version);
     if view.status == Status::AwaitingUpload {
-        let upload = app
-            .slots
-            .storage
-            .presign_upload(&version.value.upload, app.limits.upload_bytes, UPLOAD_VALID)
-            .await?;
-        view.upload = Some(upload);
+        let storage = &app.slots.storage;
+        view.upload = Some(storage.presign_upload(&version.value.upload, terms, UPLOAD_VALID).await?);
     }
     Ok(view)
 }

@@ -1,8 +1,9 @@
 //! A data set's records, where they lie, and how they look from outside.
 
 use crate::due::DueKey;
-use crate::ports::{Key, Presigned};
-use crate::problem::ProblemBody;
+use crate::limits::check_bytes;
+use crate::ports::{Key, Presigned, UploadTerms};
+use crate::problem::{Problem, ProblemBody, Result};
 use crate::record::Stored;
 use fettle_engine::table::Kind;
 use jiff::Timestamp;
@@ -15,6 +16,27 @@ use serde::{Deserialize, Serialize};
 pub struct NewDataset {
     /// Its name; a name that exists gets its next version.
     pub name: String,
+    /// The file's size, if it is known: then the address takes no file of another.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// The file's SHA-256 in hexadecimal digits, if it is known: then the address takes no other file.
+    #[serde(default)]
+    pub sha256: Option<String>,
+}
+
+impl NewDataset {
+    /// What may be uploaded, or which field asks for something that no file can be.
+    pub(crate) fn terms(&self, max_bytes: u64) -> Result<UploadTerms> {
+        if let Some(bytes) = self.bytes {
+            check_bytes("the file", bytes, max_bytes).map_err(|problem| problem.at_field("bytes"))?;
+        }
+        let sha256 = self.sha256.as_ref().map(|text| text.to_ascii_lowercase());
+        let terms = UploadTerms { max_bytes, bytes: self.bytes, sha256 };
+        terms.digest().map_err(|_| {
+            Problem::invalid("sha256", "`sha256` is not a SHA-256").remedy("send 64 hexadecimal digits")
+        })?;
+        Ok(terms)
+    }
 }
 
 /// How far a version of a data set is.
@@ -196,8 +218,10 @@ pub(crate) fn profile_key(workspace: &str, id: &str, version: u32) -> String {
     format!("{}{version:08}/profile.json", object_prefix(workspace, id))
 }
 
+/// Where the files of a data set are uploaded to. Uploads of all workspaces lie under `uploads/`: a
+/// storage that tells of new objects by prefix tells of these and no others.
 pub(crate) fn upload_prefix(workspace: &str, id: &str) -> String {
-    format!("{workspace}/uploads/{id}/")
+    format!("uploads/{workspace}/{id}/")
 }
 
 /// Where the file of a version is uploaded to. The nonce keeps two that try for the same version
@@ -209,7 +233,7 @@ pub(crate) fn upload_key(workspace: &str, id: &str, version: u32, nonce: &str) -
 /// The workspace, id and version that an upload's key names.
 pub(crate) fn parse_upload_key(key: &str) -> Option<(&str, &str, u32)> {
     let mut parts = key.split('/');
-    let (workspace, uploads, id, version) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (uploads, workspace, id, version) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     if uploads != "uploads" || parts.next().is_some() {
         return None;
     }
@@ -219,4 +243,29 @@ pub(crate) fn parse_upload_key(key: &str) -> Option<(&str, &str, u32)> {
 /// Names the ingestion of a version among what is due.
 pub(crate) fn work(id: &str, version: u32) -> String {
     format!("{id}-{version}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_s_key_says_what_it_is_for() {
+        let key = upload_key("default", "ds_1", 12, "0a1b");
+        assert_eq!(key, "uploads/default/ds_1/00000012-0a1b");
+        assert!(key.starts_with(&upload_prefix("default", "ds_1")));
+        assert_eq!(parse_upload_key(&key), Some(("default", "ds_1", 12)));
+        for other in [
+            "",
+            "uploads",
+            "uploads/default/ds_1/",
+            "uploads/default/ds_1/00000012",
+            "uploads/default/ds_1/x-0a1b",
+            "uploads/default/ds_1/00000012-0a1b/more",
+            "default/uploads/ds_1/00000012-0a1b",
+            &snapshot_key("default", "ds_1", 12),
+        ] {
+            assert_eq!(parse_upload_key(other), None, "{other}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The compute slot: where a training trial runs.
 
-use super::Result;
+use super::{Error, ErrorKind, Outgoing, Result};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,15 @@ pub struct TrialJob {
     pub run: String,
     /// Which.
     pub trial: String,
+}
+
+impl TrialJob {
+    /// The message by which a trial is handed over where that is done by the trial queue.
+    pub fn message(&self) -> Result<Outgoing> {
+        serde_json::to_value(self).map(Outgoing::now).map_err(|error| {
+            Error::new(ErrorKind::Invalid, "a trial that can not be written as JSON").caused_by(error)
+        })
+    }
 }
 
 /// Hands trials to where they run.

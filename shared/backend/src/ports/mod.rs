@@ -20,4 +20,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use notifier::{Notice, Notifier};
 pub use queue::{Delivery, Outgoing, Queue, QueueName};
 pub use secrets::{KeyRing, Secrets};
-pub use storage::{ByteStream, Object, ObjectPage, Presigned, Storage};
+pub use storage::{
+    ByteStream, MAX_OBJECT_KEY_BYTES, Object, ObjectPage, Presigned, Storage, UploadTerms, check_object_key,
+    content_disposition, presigned_until,
+};

@@ -1,8 +1,9 @@
 //! The storage slot: data sets, artifacts, plots.
 
-use super::Result;
+use super::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -43,6 +44,95 @@ pub struct Presigned {
     pub expires_at: Timestamp,
 }
 
+/// What a file may be that is uploaded by a presigned request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadTerms {
+    /// No more bytes.
+    pub max_bytes: u64,
+    /// So many bytes and no other number, if it is known before; at most `max_bytes`.
+    pub bytes: Option<u64>,
+    /// These bytes and no others, if their SHA-256 is known before: 64 lower-case hexadecimal digits.
+    pub sha256: Option<String>,
+}
+
+impl UploadTerms {
+    /// Any file of at most so many bytes.
+    pub fn at_most(max_bytes: u64) -> Self {
+        Self { max_bytes, bytes: None, sha256: None }
+    }
+
+    /// `TooLarge` or `Invalid` unless a file can be as the terms have it.
+    pub fn check(&self) -> Result<()> {
+        if let Some(bytes) = self.bytes.filter(|bytes| *bytes > self.max_bytes) {
+            let context = format!("an upload of {bytes} bytes: at most {}", self.max_bytes);
+            return Err(Error::new(ErrorKind::TooLarge, context));
+        }
+        self.digest().map(drop)
+    }
+
+    /// The SHA-256 as bytes, if it is known.
+    pub fn digest(&self) -> Result<Option<[u8; 32]>> {
+        let Some(text) = &self.sha256 else { return Ok(None) };
+        parse_digest(text)
+            .map(Some)
+            .ok_or_else(|| Error::new(ErrorKind::Invalid, "a SHA-256 that is not 64 hexadecimal digits"))
+    }
+}
+
+fn parse_digest(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let digits: [u8; 64] = text.as_bytes().try_into().ok()?;
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(digest)
+}
+
+/// The longest key of an object, in bytes.
+pub const MAX_OBJECT_KEY_BYTES: usize = 512;
+
+/// `Invalid` for what is no object's key (see [`Storage`]): what every implementation does first.
+pub fn check_object_key(key: &str) -> Result<()> {
+    let legal = |part: &str| {
+        !matches!(part, "" | "." | "..")
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    if key.len() <= MAX_OBJECT_KEY_BYTES && key.split('/').all(legal) {
+        Ok(())
+    } else {
+        let context = "a key that is not 1 to 512 bytes of A-Z a-z 0-9 . _ - with single slashes between";
+        Err(Error::new(ErrorKind::Invalid, context))
+    }
+}
+
+/// When a request that is presigned now is refused: a whole second. `Invalid` unless it is valid for one
+/// second to seven days, as S3 has it.
+pub fn presigned_until(now: Timestamp, valid: SignedDuration) -> Result<Timestamp> {
+    if valid < SignedDuration::from_secs(1) || valid > SignedDuration::from_hours(7 * 24) {
+        return Err(Error::new(ErrorKind::Invalid, "a request is valid for one second to seven days"));
+    }
+    now.checked_add(valid)
+        .and_then(|at| Timestamp::from_second(at.as_second()))
+        .map_err(|error| Error::new(ErrorKind::Invalid, "a time out of range").caused_by(error))
+}
+
+/// The `Content-Disposition` by which a download is offered as `file_name` (RFC 6266): the name for
+/// those who read ASCII only, and the whole name.
+pub fn content_disposition(file_name: &str) -> String {
+    let plain = |c: char| if matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '%') { c } else { '_' };
+    let ascii: String = file_name.chars().map(plain).collect();
+    if ascii == file_name {
+        return format!("attachment; filename=\"{ascii}\"");
+    }
+    let whole = utf8_percent_encode(file_name, NON_ALPHANUMERIC);
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{whole}")
+}
+
 /// Objects by key.
 ///
 /// - **Keys** are 1 to 512 bytes of `A-Z a-z 0-9 . _ - /`, with no empty, `.` or `..` part between
@@ -79,11 +169,62 @@ pub trait Storage: Send + Sync {
     /// Objects whose key begins with `prefix`, after the key `after`, at most `limit` (1 to 1,000).
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<ObjectPage>;
 
-    /// A request by which anybody may write this object (and no other) until it expires, of at most
-    /// `max_bytes`.
-    async fn presign_upload(&self, key: &str, max_bytes: u64, valid: SignedDuration) -> Result<Presigned>;
+    /// A request by which anybody may write this object (and no other) until it expires, on these terms;
+    /// terms that nothing can meet are refused as [`UploadTerms::check`] has it.
+    ///
+    /// An exact length and a SHA-256 are held in any case. `max_bytes` alone may not be: S3 can not bind
+    /// it. So whoever reads what was uploaded looks at its length first.
+    async fn presign_upload(
+        &self,
+        key: &str,
+        terms: &UploadTerms,
+        valid: SignedDuration,
+    ) -> Result<Presigned>;
 
     /// A request by which anybody may read this object until it expires; it is offered for download
     /// as `file_name`.
     async fn presign_download(&self, key: &str, file_name: &str, valid: SignedDuration) -> Result<Presigned>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_are_no_keys() {
+        for key in [
+            "", "/", "a/", "/a", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a\\b", "a b", "é", "a\0",
+            "a+", "~a",
+        ] {
+            assert!(check_object_key(key).is_err(), "{key:?}");
+        }
+        assert!(check_object_key(&"a".repeat(512)).is_ok());
+        assert!(check_object_key(&"a".repeat(513)).is_err());
+    }
+
+    #[test]
+    fn a_file_name_can_not_break_out_of_its_header() {
+        assert_eq!(content_disposition("a b.csv"), "attachment; filename=\"a b.csv\"");
+        assert_eq!(
+            content_disposition("é\"\r\n.csv"),
+            "attachment; filename=\"____.csv\"; filename*=UTF-8''%C3%A9%22%0D%0A%2Ecsv"
+        );
+    }
+
+    #[test]
+    fn terms_that_nothing_can_meet_are_refused() {
+        let digest = "00ff".repeat(16);
+        let terms = UploadTerms { max_bytes: 10, bytes: Some(10), sha256: Some(digest.clone()) };
+        terms.check().expect("a file can be so");
+        assert_eq!(
+            terms.digest().expect("it was checked").map(|digest| digest[..2].to_vec()),
+            Some(vec![0, 255])
+        );
+        let kind = |terms: UploadTerms| terms.check().map_err(|error| error.kind());
+        assert_eq!(kind(UploadTerms { bytes: Some(11), ..terms.clone() }), Err(ErrorKind::TooLarge));
+        for sha256 in ["", "00", &digest[1..], &digest.to_uppercase(), &digest.replace("00", "é")] {
+            let sha256 = Some(sha256.to_owned());
+            assert_eq!(kind(UploadTerms { sha256, ..terms.clone() }), Err(ErrorKind::Invalid));
+        }
+    }
 }

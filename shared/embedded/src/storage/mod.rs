@@ -1,16 +1,21 @@
 //! The storage slot on files.
 
+mod announced;
 mod layout;
 mod presign;
 mod root;
 
 pub use presign::Grant;
 
+use announced::Announced;
 use async_trait::async_trait;
 use fettle_backend::clock::Clock;
-use fettle_backend::ports::{ByteStream, Error, ErrorKind, Object, ObjectPage, Presigned, Result, Storage};
+use fettle_backend::ports::{
+    ByteStream, Error, ErrorKind, Object, ObjectPage, Presigned, Result, Storage, UploadTerms,
+    check_object_key,
+};
 use jiff::{SignedDuration, Timestamp};
-use layout::{Listing, check_key};
+use layout::Listing;
 use presign::Signer;
 use root::{Existing, Root};
 use std::collections::BTreeMap;
@@ -59,8 +64,15 @@ impl FileStorage {
         self.signer.verify(method, key, query, now)
     }
 
+    /// Writes what a request brings that was presigned with this grant. Over the grant's limit is
+    /// `TooLarge`, other bytes than it announces are `Corrupt`; either leaves nothing behind.
+    pub async fn accept(&self, key: &str, stream: ByteStream, grant: &Grant) -> Result<Object> {
+        let limit = grant.bytes.or(grant.max_bytes).unwrap_or(u64::MAX);
+        self.put_stream(key, Box::pin(Announced::new(stream, grant)), limit).await
+    }
+
     async fn write(&self, key: &str, bytes: &[u8], existing: Existing) -> Result<()> {
-        check_key(key)?;
+        check_object_key(key)?;
         let (root, owned, bytes) = (Arc::clone(&self.root), key.to_owned(), bytes.to_vec());
         let moved = blocking(format!("writing {key}"), unavailable, move || {
             let mut file = root.begin()?;
@@ -75,7 +87,7 @@ impl FileStorage {
     }
 
     async fn open_file(&self, key: &str) -> Result<tokio::fs::File> {
-        check_key(key)?;
+        check_object_key(key)?;
         let path = self.root.file(key);
         tokio::fs::File::open(path)
             .await
@@ -94,15 +106,16 @@ impl Storage for FileStorage {
     }
 
     async fn put_stream(&self, key: &str, stream: ByteStream, max_bytes: u64) -> Result<Object> {
-        check_key(key)?;
+        check_object_key(key)?;
         let writing = || format!("writing {key}");
         let root = Arc::clone(&self.root);
         let unfinished = blocking(writing(), unavailable, move || root.begin()).await?;
         let (file, path) = unfinished.into_parts();
         let mut file = tokio::fs::File::from_std(file);
         let mut stream = stream.take(max_bytes.saturating_add(1));
-        let bytes =
-            tokio::io::copy(&mut stream, &mut file).await.map_err(|error| unavailable(writing(), error))?;
+        let bytes = tokio::io::copy(&mut stream, &mut file)
+            .await
+            .map_err(|error| corrupt_or_unavailable(writing(), error))?;
         if bytes > max_bytes {
             return Err(Error::new(ErrorKind::TooLarge, format!("{key} has more than {max_bytes} bytes")));
         }
@@ -114,7 +127,7 @@ impl Storage for FileStorage {
     }
 
     async fn get(&self, key: &str) -> Result<Vec<u8>> {
-        check_key(key)?;
+        check_object_key(key)?;
         let path = self.root.file(key);
         blocking(format!("reading {key}"), missing_or_unavailable, move || std::fs::read(path)).await
     }
@@ -135,7 +148,7 @@ impl Storage for FileStorage {
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
-        check_key(key)?;
+        check_object_key(key)?;
         let (root, owned) = (Arc::clone(&self.root), key.to_owned());
         blocking(format!("deleting {key}"), unavailable, move || root.remove(&owned)).await
     }
@@ -158,13 +171,20 @@ impl Storage for FileStorage {
         Ok(ObjectPage { objects, next })
     }
 
-    async fn presign_upload(&self, key: &str, max_bytes: u64, valid: SignedDuration) -> Result<Presigned> {
-        let grant = Grant { max_bytes: Some(max_bytes), file_name: None };
+    async fn presign_upload(
+        &self,
+        key: &str,
+        terms: &UploadTerms,
+        valid: SignedDuration,
+    ) -> Result<Presigned> {
+        terms.check()?;
+        let UploadTerms { max_bytes, bytes, sha256 } = terms.clone();
+        let grant = Grant { max_bytes: Some(max_bytes), bytes, sha256, file_name: None };
         self.signer.presign("PUT", key, &grant, valid, self.clock.now())
     }
 
     async fn presign_download(&self, key: &str, file_name: &str, valid: SignedDuration) -> Result<Presigned> {
-        let grant = Grant { max_bytes: None, file_name: Some(file_name.to_owned()) };
+        let grant = Grant { file_name: Some(file_name.to_owned()), ..Grant::default() };
         self.signer.presign("GET", key, &grant, valid, self.clock.now())
     }
 }
@@ -183,6 +203,14 @@ async fn blocking<T: Send + 'static>(
 
 fn unavailable(tried: String, error: io::Error) -> Error {
     Error::new(ErrorKind::Unavailable, tried).caused_by(error)
+}
+
+/// A stream knows of its own bytes when they are not what they should be.
+fn corrupt_or_unavailable(tried: String, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Error::new(ErrorKind::Corrupt, tried).caused_by(error),
+        _ => unavailable(tried, error),
+    }
 }
 
 fn missing_or_unavailable(tried: String, error: io::Error) -> Error {

@@ -1,7 +1,6 @@
 //! Requests to the local gateway that their holder may make without a key.
 
-use super::layout::check_key;
-use fettle_backend::ports::{Error, ErrorKind, Presigned, Result};
+use fettle_backend::ports::{Presigned, Result, check_object_key, presigned_until};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,14 +9,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use subtle::ConstantTimeEq;
 
-/// As S3 has it.
-const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
-
 /// What a presigned request allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grant {
     /// The most bytes that an upload may have.
     pub max_bytes: Option<u64>,
+    /// The bytes that an upload has to have.
+    pub bytes: Option<u64>,
+    /// The SHA-256 that an upload has to have, in lower-case hexadecimal digits.
+    pub sha256: Option<String>,
     /// The name that a download is offered as.
     pub file_name: Option<String>,
 }
@@ -33,8 +33,8 @@ impl Signer {
         Self { public_url: public_url.trim_end_matches('/').to_owned(), key }
     }
 
-    /// `{public_url}/v1/storage/{key}?expires=UNIX&max=BYTES&name=…&signature=HEX`; of `max` and
-    /// `name` only what the grant has.
+    /// `{public_url}/v1/storage/{key}?bytes=BYTES&expires=UNIX&max=BYTES&name=…&sha256=HEX&signature=HEX`;
+    /// of `bytes`, `max`, `name` and `sha256` only what the grant has.
     pub(super) fn presign(
         &self,
         method: &str,
@@ -43,17 +43,17 @@ impl Signer {
         valid: SignedDuration,
         now: Timestamp,
     ) -> Result<Presigned> {
-        check_key(key)?;
-        if valid < SignedDuration::from_secs(1) || valid > LONGEST {
-            return Err(Error::new(ErrorKind::Invalid, "a request is valid for one second to seven days"));
-        }
-        let expires_at = now
-            .checked_add(valid)
-            .and_then(|at| Timestamp::from_second(at.as_second()))
-            .map_err(|error| Error::new(ErrorKind::Invalid, "a time out of range").caused_by(error))?;
+        check_object_key(key)?;
+        let expires_at = presigned_until(now, valid)?;
         let mut query = BTreeMap::from([("expires".to_owned(), expires_at.as_second().to_string())]);
         if let Some(max) = grant.max_bytes {
             query.insert("max".into(), max.to_string());
+        }
+        if let Some(bytes) = grant.bytes {
+            query.insert("bytes".into(), bytes.to_string());
+        }
+        if let Some(sha256) = &grant.sha256 {
+            query.insert("sha256".into(), sha256.clone());
         }
         if let Some(name) = &grant.file_name {
             query.insert("name".into(), name.clone());
@@ -86,11 +86,13 @@ impl Signer {
         if now.as_second() >= expires {
             return None;
         }
-        let max_bytes = match query.get("max") {
-            Some(max) => Some(max.parse().ok()?),
-            None => None,
-        };
-        Some(Grant { max_bytes, file_name: query.get("name").cloned() })
+        let number = |name| query.get(name).map(|text| text.parse()).transpose().ok();
+        Some(Grant {
+            max_bytes: number("max")?,
+            bytes: number("bytes")?,
+            sha256: query.get("sha256").cloned(),
+            file_name: query.get("name").cloned(),
+        })
     }
 
     /// Over the method, the key and every parameter but the signature, each with its length, so that

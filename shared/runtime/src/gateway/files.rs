@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use fettle_backend::app::App;
 use fettle_backend::datasets::Uploaded;
-use fettle_backend::ports::{ErrorKind, Outgoing, QueueName, Storage};
+use fettle_backend::ports::{ErrorKind, Outgoing, QueueName, Storage, content_disposition};
 use fettle_backend::problem::{Kind, Problem, Result};
 use fettle_embedded::{FileStorage, Grant};
 use futures_util::TryStreamExt;
@@ -49,30 +49,46 @@ pub(super) async fn upload(State(door): State<Door>, Path(key): Path<String>, re
 async fn receive(door: &Door, key: &str, request: Request) -> Result<()> {
     let grant = door.grant("PUT", key, request.uri())?;
     let limit = grant.max_bytes.unwrap_or(door.app.limits.upload_bytes);
-    let known =
+    let grant = Grant { max_bytes: Some(limit), ..grant };
+    let known: Option<u64> =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let stream = request.into_body().into_data_stream();
-    let written = if known.is_some_and(|length: u64| length > limit) {
+    let other = |length: &u64| grant.bytes.map_or(*length > limit, |bytes| *length != bytes);
+    let written = if known.as_ref().is_some_and(other) {
         drain(stream).await;
-        Err(ErrorKind::TooLarge)
+        Err(if grant.bytes.is_some() { ErrorKind::Corrupt } else { ErrorKind::TooLarge })
     } else {
         let reader = StreamReader::new(stream.map_err(io::Error::other));
-        door.files.put_stream(key, Box::pin(reader), limit).await.map_err(|error| error.kind())
+        door.files.accept(key, Box::pin(reader), &grant).await.map_err(|error| error.kind())
     };
     match written {
         Ok(_) => {}
-        Err(ErrorKind::TooLarge) => {
+        Err(ErrorKind::TooLarge) if grant.bytes.is_none() => {
             return Err(Problem::new(
                 Kind::TooLarge,
                 format!("the file is larger than the limit of {limit} bytes"),
             )
             .remedy("make it smaller, or set FETTLE_MAX_UPLOAD_BYTES"));
         }
+        Err(ErrorKind::TooLarge | ErrorKind::Corrupt) => {
+            return Err(Problem::new(Kind::Malformed, not_announced(&grant))
+                .remedy("send the file that was announced, or ask for an address for this one"));
+        }
         Err(kind) => return Err(Problem::internal(format!("the upload could not be kept: {kind:?}"))),
     }
     let message = Uploaded { key: key.to_owned() }.message()?;
     door.app.slots.queue.send(QueueName::Ingest, &[Outgoing::now(message)]).await?;
     Ok(())
+}
+
+fn not_announced(grant: &Grant) -> String {
+    match (grant.bytes, &grant.sha256) {
+        (Some(bytes), None) => format!("the file has not the {bytes} bytes that were announced"),
+        (Some(bytes), Some(_)) => {
+            format!("the file has not the {bytes} bytes, or not the SHA-256, that were announced")
+        }
+        (None, _) => "the file has not the SHA-256 that was announced".into(),
+    }
 }
 
 /// `GET`: streams the file.
@@ -96,8 +112,7 @@ async fn send(door: &Door, key: &str, uri: &Uri) -> Result<Response> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(object.bytes));
     let name = grant.file_name.unwrap_or_else(|| "file".to_owned());
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
+    let disposition = HeaderValue::try_from(content_disposition(&name)).map_err(Problem::internal)?;
+    headers.insert(header::CONTENT_DISPOSITION, disposition);
     Ok(response)
 }
