@@ -151,4 +151,12 @@ impl Secrets for SecretsManagerKeys {
         *ring = Some((Instant::now(), Arc::clone(&keys)));
         Ok(keys)
     }
+
+    async fn reload(&self) -> Result<Arc<KeyRing>> {
+        let mut ring = self.ring.lock().await;
+        *ring = None;
+        let keys = Arc::new(KeyRing::parse(&self.read_or_create().await?)?);
+        *ring = Some((Instant::now(), Arc::clone(&keys)));
+        Ok(keys)
+    }
 }
