@@ -15,6 +15,7 @@ fn packages() -> Vec<(&'static str, Vec<Operation>)> {
         ("observe", fettle_observe::operations()),
         ("predict", fettle_predict::operations()),
         ("register", fettle_register::operations()),
+        ("secret", fettle_secret::operations()),
         ("tick", fettle_tick::operations()),
         ("train", fettle_train::operations()),
         ("trial", fettle_trial::operations()),

@@ -29,6 +29,10 @@ pub fn operations() -> Vec<Operation> {
         .summary("Revoke a key")
         .gives_status(204)
         .uses(&[Use::ReadState, Use::WriteState]),
+        Operation::operator("access.first-admin", |app, call| Box::pin(first_admin(app, call)))
+            .summary("Make the platform's first admin key; it is shown once")
+            .gives::<ApiKey>(201)
+            .uses(&[Use::WriteState]),
     ]
 }
 
@@ -43,4 +47,8 @@ async fn list(app: &App, call: Call) -> Result<Reply> {
 async fn revoke(app: &App, call: Call) -> Result<Reply> {
     keys::revoke(app, call.caller()?, call.path("key")).await?;
     Ok(Reply::done())
+}
+
+async fn first_admin(app: &App, _call: Call) -> Result<Reply> {
+    Reply::json(201, &keys::create_first_admin(app).await?)
 }

@@ -1,10 +1,12 @@
-//! Health, version and the API's description.
+//! Health, version, the API's description, and the queues.
 
 use fettle_backend::app::App;
 use fettle_backend::operation::{Call, Operation, Reply, Use};
-use fettle_backend::permission::Permission::Open;
+use fettle_backend::permission::Permission::{Administer, Open};
 use fettle_backend::ports::Key;
 use fettle_backend::problem::Result;
+use fettle_backend::queues::{self, DeadLetter, QueueStatus, Redriven};
+use fettle_backend::record::List;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::future::ready;
@@ -41,6 +43,32 @@ pub fn operations() -> Vec<Operation> {
             Box::pin(ready(openapi(app)))
         })
         .summary("This description"),
+        Operation::http("queues.list", "GET", "/v1/queues", Administer, |app, call| {
+            Box::pin(list_queues(app, call))
+        })
+        .summary("How much waits on each queue, and what was given up")
+        .size(256, 30)
+        .gives::<List<QueueStatus>>(200)
+        .uses(&[Use::TendQueues]),
+        Operation::http(
+            "queues.dead-letters",
+            "GET",
+            "/v1/queues/{queue}/dead-letters",
+            Administer,
+            |app, call| Box::pin(dead_letters(app, call)),
+        )
+        .summary("List messages that were given up, oldest first")
+        .size(256, 30)
+        .query(&[("limit", "1 to 20")])
+        .gives::<List<DeadLetter>>(200)
+        .uses(&[Use::TendQueues]),
+        Operation::http("queues.redrive", "POST", "/v1/queues/{queue}/redrive", Administer, |app, call| {
+            Box::pin(redrive(app, call))
+        })
+        .summary("Put the messages that were given up back on their queue")
+        .size(256, 30)
+        .gives::<Redriven>(200)
+        .uses(&[Use::TendQueues]),
     ]
 }
 
@@ -55,4 +83,16 @@ fn version(app: &App) -> Result<Reply> {
 
 fn openapi(app: &App) -> Result<Reply> {
     Ok(Reply { body: app.openapi.clone().into_bytes(), ..Reply::ok(&())? })
+}
+
+async fn list_queues(app: &App, _call: Call) -> Result<Reply> {
+    Reply::ok(&queues::list(app).await?)
+}
+
+async fn dead_letters(app: &App, call: Call) -> Result<Reply> {
+    Reply::ok(&queues::dead_letters(app, &call).await?)
+}
+
+async fn redrive(app: &App, call: Call) -> Result<Reply> {
+    Reply::ok(&queues::redrive(app, &call).await?)
 }

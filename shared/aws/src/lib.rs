@@ -4,12 +4,16 @@ mod clients;
 mod compute;
 mod database;
 mod failure;
+mod notifier;
 pub mod provision;
 mod queue;
+mod secrets;
 mod storage;
 
 pub use clients::Clients;
 pub use compute::LambdaCompute;
 pub use database::{DynamoDatabase, table};
+pub use notifier::SnsNotifier;
 pub use queue::SqsQueue;
+pub use secrets::SecretsManagerKeys;
 pub use storage::S3Storage;

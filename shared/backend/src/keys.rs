@@ -178,15 +178,32 @@ pub async fn has_admin(database: &dyn Database) -> Result<bool> {
 
 /// Makes `token` the platform's first admin key, in one conditional write: a second caller is refused.
 pub async fn install_first_admin(database: &dyn Database, clock: &dyn Clock, token: &str) -> Result<()> {
-    let record = record_of(token, DEFAULT_WORKSPACE, "first admin", Role::Admin, clock.now())?;
-    let mut writes = writes_of(&record)?;
+    install(database, &first_admin(token, clock.now())?).await
+}
+
+fn first_admin(token: &str, now: Timestamp) -> Result<KeyRecord> {
+    record_of(token, DEFAULT_WORKSPACE, "first admin", Role::Admin, now)
+}
+
+async fn install(database: &dyn Database, record: &KeyRecord) -> Result<()> {
+    let mut writes = writes_of(record)?;
     writes.push(create(first_admin_key(), &record.id)?);
     database.write(&writes).await.map_err(|error| match error {
         error if error.is_conflict() => {
             Problem::new(Kind::AlreadyExists, "the platform has its first admin key already")
+                .remedy("an admin makes further keys with POST /v1/keys")
         }
         error => error.into(),
     })
+}
+
+/// Makes the platform's first admin key, in one conditional write: a second caller is refused. The
+/// key's text is in this answer and nowhere else.
+pub async fn create_first_admin(app: &App) -> Result<ApiKey> {
+    let token = generate(&app.ids);
+    let record = first_admin(&token, app.now())?;
+    install(&*app.slots.database, &record).await?;
+    Ok(view(record, Some(token)))
 }
 
 /// Tells callers by their API key.

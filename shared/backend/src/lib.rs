@@ -19,6 +19,8 @@ pub mod operation;
 pub mod permission;
 pub mod ports;
 pub mod problem;
+pub mod queues;
 pub mod record;
 pub mod runs;
+pub mod secrets;
 pub mod trials;

@@ -25,6 +25,14 @@ impl FileKeys {
         let path: PathBuf = path.into();
         Self { path: path.into(), ring: Mutex::default() }
     }
+
+    async fn read(&self) -> Result<Arc<KeyRing>> {
+        let path = Arc::clone(&self.path);
+        let text = tokio::task::spawn_blocking(move || key_file::read_or_create(&path, KeyRing::generate))
+            .await
+            .map_err(|error| Error::new(ErrorKind::Unavailable, "reading the key file").caused_by(error))??;
+        Ok(Arc::new(KeyRing::parse(&text)?))
+    }
 }
 
 #[async_trait]
@@ -36,11 +44,15 @@ impl Secrets for FileKeys {
         {
             return Ok(Arc::clone(keys));
         }
-        let path = Arc::clone(&self.path);
-        let text = tokio::task::spawn_blocking(move || key_file::read_or_create(&path, KeyRing::generate))
-            .await
-            .map_err(|error| Error::new(ErrorKind::Unavailable, "reading the key file").caused_by(error))??;
-        let keys = Arc::new(KeyRing::parse(&text)?);
+        let keys = self.read().await?;
+        *ring = Some((Instant::now(), Arc::clone(&keys)));
+        Ok(keys)
+    }
+
+    async fn reload(&self) -> Result<Arc<KeyRing>> {
+        let mut ring = self.ring.lock().await;
+        *ring = None;
+        let keys = self.read().await?;
         *ring = Some((Instant::now(), Arc::clone(&keys)));
         Ok(keys)
     }

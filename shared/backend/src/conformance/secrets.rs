@@ -41,6 +41,8 @@ pub async fn first_callers_agree_on_a_key(secrets: Port, ns: &str) {
             assert_eq!(other.open(ns, &sealed).unwrap(), "value");
         }
     }
+    let reloaded = secrets[1].reload().await.unwrap();
+    assert!(reloaded.sealed_by_first(ns, &rings[0].seal(ns, "value")), "another key seals all at once");
 }
 
 pub async fn a_sealed_value_opens(secrets: Port, ns: &str) {
@@ -96,6 +98,10 @@ pub async fn a_replaced_key_still_opens(secrets: Port, ns: &str) {
     assert_eq!(both.open(ns, &before).unwrap(), "before");
     assert_eq!(both.open(ns, &after).unwrap(), "after");
     assert_eq!(new.open(ns, &after).unwrap(), "after");
+    for (ring, by_first) in [(&old, [true, false]), (&both, [false, true]), (&new, [false, true])] {
+        assert_eq!([&before, &after].map(|sealed| ring.sealed_by_first(ns, sealed)), by_first);
+    }
+    assert!(!both.sealed_by_first("elsewhere", &after) && !both.sealed_by_first(ns, "after"));
     refused(old.open(ns, &after), ErrorKind::Corrupt);
     refused(new.open(ns, &before), ErrorKind::Corrupt);
     refused(secrets[0].keys().await.unwrap().open(ns, &before), ErrorKind::Corrupt);

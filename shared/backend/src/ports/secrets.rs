@@ -15,12 +15,20 @@ const MARK: &str = "ENC:v1:";
 /// empty ring, never a new key in place of one that can not be read.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// The keys: the first seals, all open.
+    /// The keys: the first seals, all open. They may be kept for a minute, so a key that was just added
+    /// may not be among them.
     async fn keys(&self) -> Result<Arc<KeyRing>>;
+
+    /// The keys as they are now, past whatever is kept: for what would be lost under a key that is on
+    /// its way out.
+    async fn reload(&self) -> Result<Arc<KeyRing>>;
 }
 
 /// Fernet keys: the first seals, all open, so that a key can be replaced without downtime.
-pub struct KeyRing(MultiFernet);
+pub struct KeyRing {
+    first: Fernet,
+    all: MultiFernet,
+}
 
 /// What is inside a sealed value: the place it belongs to is sealed with it, so that a value copied
 /// to another record does not open there.
@@ -36,7 +44,9 @@ impl KeyRing {
         let keys: Option<Vec<Fernet>> =
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Fernet::new).collect();
         match keys {
-            Some(keys) if !keys.is_empty() => Ok(Self(MultiFernet::new(keys))),
+            Some(keys) if !keys.is_empty() => {
+                Ok(Self { first: keys[0].clone(), all: MultiFernet::new(keys) })
+            }
             _ => Err(Error::new(
                 ErrorKind::Corrupt,
                 "the key ring holds something that is not a Fernet key: restore it from your backup",
@@ -52,19 +62,27 @@ impl KeyRing {
     /// Seals a value for a place, such as `ws_…/secret/sec_…`: `ENC:v1:` and a Fernet token.
     pub fn seal(&self, place: &str, value: &str) -> String {
         let inside = serde_json::to_vec(&Sealed { place, value }).unwrap_or_default();
-        format!("{MARK}{}", self.0.encrypt(&inside))
+        format!("{MARK}{}", self.first.encrypt(&inside))
     }
 
     /// The value that was sealed for this place, by any key of the ring; `Corrupt` for anything else.
     pub fn open(&self, place: &str, sealed: &str) -> Result<String> {
-        let refused = || {
+        opened(place, sealed, |token| self.all.decrypt(token).ok()).ok_or_else(|| {
             Error::new(ErrorKind::Corrupt, "the value was not sealed for this place by any key of the ring")
-        };
-        let token = sealed.strip_prefix(MARK).ok_or_else(refused)?;
-        let inside = self.0.decrypt(token).map_err(|_| refused())?;
-        let inside: Opened = serde_json::from_slice(&inside).map_err(|_| refused())?;
-        if inside.place == place { Ok(inside.value) } else { Err(refused()) }
+        })
     }
+
+    /// Whether the value was sealed for this place by the key that seals now: what was not is to be
+    /// sealed again before the other keys may go.
+    pub fn sealed_by_first(&self, place: &str, sealed: &str) -> bool {
+        opened(place, sealed, |token| self.first.decrypt(token).ok()).is_some()
+    }
+}
+
+fn opened(place: &str, sealed: &str, decrypt: impl Fn(&str) -> Option<Vec<u8>>) -> Option<String> {
+    let inside = decrypt(sealed.strip_prefix(MARK)?)?;
+    let inside: Opened = serde_json::from_slice(&inside).ok()?;
+    (inside.place == place).then_some(inside.value)
 }
 
 #[derive(Deserialize)]

@@ -3,6 +3,11 @@
 //! Everything here may be done again, and by several at once: what is there already is left, and set as
 //! it should be.
 
+mod topic;
+
+pub use crate::database::table::create_table;
+pub use topic::create_topic;
+
 use crate::failure;
 use aws_sdk_s3::Client as S3;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
