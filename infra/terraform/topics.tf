@@ -9,7 +9,6 @@ resource "aws_sns_topic" "events" {
 # CloudWatch and the budget may not use SNS's own key, so without one of the operator's a topic that
 # they publish to has none. An alarm says a name and a number.
 resource "aws_sns_topic" "alarms" {
-  #checkov:skip=CKV_AWS_26:CloudWatch may not use the key of AWS; var.kms_key_arn uses one's own
   name              = "${var.name}-alarms"
   kms_master_key_id = var.kms_key_arn
 }

@@ -19,7 +19,6 @@ locals {
 
 # AWS writes to groups under vendedlogs without a policy for each, of which an account has ten.
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_158:Encrypted with a key of AWS; var.kms_key_arn uses one's own
   #checkov:skip=CKV_AWS_338:How long is for the operator to say (var.log_retention_days); a year of addresses is a year of personal data
   name              = "/aws/vendedlogs/${var.name}/api"
   retention_in_days = var.log_retention_days

@@ -1,7 +1,6 @@
 # One operation as a Lambda function.
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:Reserving takes from an account that may have ten in all; var.reserved_concurrency reserves, and queues have a maximum
   #checkov:skip=CKV_AWS_116:Messages have dead letters at their queue, requests have a caller, and the clock's next call does what this one did not
   #checkov:skip=CKV_AWS_117:It reaches AWS by IAM alone; a VPC needs gateways that cost 32 USD a month each at rest, and protects nothing here
   #checkov:skip=CKV_AWS_173:No variable is a secret, and Lambda encrypts them with its own key
@@ -40,7 +39,6 @@ resource "aws_lambda_function" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:Encrypted with a key of AWS; var.kms_key_arn uses one's own
   #checkov:skip=CKV_AWS_338:How long is for the operator to say (var.log_retention_days); a year of logs is a year of personal data
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days

@@ -39,8 +39,6 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  #checkov:skip=CKV_AWS_290:The one statement without a resource is X-Ray's, which has none to name
-  #checkov:skip=CKV_AWS_355:The one statement without a resource is X-Ray's, which has none to name
   name   = "operation"
   role   = aws_iam_role.this.name
   policy = jsonencode(local.policy)

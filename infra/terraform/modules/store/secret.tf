@@ -2,7 +2,6 @@
 # and writes it here, so it is in no plan and no state of Terraform.
 
 resource "aws_secretsmanager_secret" "keys" {
-  #checkov:skip=CKV_AWS_149:Encrypted with a key of AWS; var.kms_key_arn uses one's own
   #checkov:skip=CKV2_AWS_57:A new key would leave what the old one encrypted unreadable: the platform turns its key ring itself
   name                    = var.secret_name
   description             = "Fettle's key ring: whoever reads it reads every stored secret"

@@ -1,7 +1,6 @@
 # All state, in one table.
 
 resource "aws_dynamodb_table" "state" {
-  #checkov:skip=CKV_AWS_119:Encrypted with a key of AWS; var.kms_key_arn uses one's own
   name                        = var.table_name
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "pk"
