@@ -1,4 +1,5 @@
-# A wrong setting is refused at the plan, by name.
+# A wrong setting is refused at the plan, by name. Each variable that a run expects to fail must: one that
+# is taken fails the run.
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
@@ -18,327 +19,135 @@ variables {
   }
 }
 
-run "name_too_long" {
-  command         = plan
-  expect_failures = [var.name]
+run "wrong" {
+  command = plan
+
+  expect_failures = [
+    var.name,
+    var.region,
+    var.tags,
+    var.architecture,
+    var.packages,
+    var.operations_file,
+    var.bucket_name,
+    var.table_name,
+    var.kms_key_arn,
+    var.upload_days,
+    var.old_version_days,
+    var.oidc,
+    var.cors_origins,
+    var.domain,
+    var.limits,
+    var.throttle,
+    var.predict_throttle,
+    var.predict_provisioned,
+    var.log_level,
+    var.log_retention_days,
+    var.alarm_email,
+    var.alarm_functions,
+    var.predict_p99_ms,
+    var.queue_age_s,
+    var.monthly_budget_usd,
+  ]
 
   variables {
-    name = "a-name-that-is-too-long"
+    name                = "a-name-that-is-too-long"                                                       # name too long
+    region              = "Frankfurt"                                                                     # region that is none
+    tags                = { "aws:owner" = "me" }                                                          # tags of amazon
+    architecture        = "arm"                                                                           # architecture that is none
+    packages            = { access = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" } # packages in hexadecimal
+    operations_file     = "tests/fixtures/none.json"                                                      # operations file that is not there
+    bucket_name         = "fettle.example"                                                                # bucket name with a dot
+    table_name          = "fettle/state"                                                                  # table name with a slash
+    kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:alias/fettle"                            # kms key by its alias
+    upload_days         = 0                                                                               # uploads for no day
+    old_version_days    = 0.5                                                                             # old versions for half a day
+    oidc                = { issuer = "http://login.example.com", audience = "fettle" }                    # issuer without tls
+    cors_origins        = ["*"]                                                                           # cors for everybody
+    domain              = { name = "https://fettle.example.com", zone_id = "Z0123456789ABC" }             # domain with a scheme
+    limits              = { max_rows = 0 }                                                                # limit of nothing
+    throttle            = { rate = 0, burst = 100 }                                                       # throttle of everything
+    predict_throttle    = { rate = 100, burst = 0 }                                                       # throttle of every prediction
+    predict_provisioned = -1                                                                              # less than none warm
+    log_level           = "very much"                                                                     # log level with a space
+    log_retention_days  = 0                                                                               # logs for ever
+    alarm_email         = "ops"                                                                           # alarms to no address
+    alarm_functions     = "some"                                                                          # alarms of some functions
+    predict_p99_ms      = 0                                                                               # predictions in no time
+    queue_age_s         = 5                                                                               # messages of no age
+    monthly_budget_usd  = 0                                                                               # budget of nothing
   }
 }
 
-run "name_with_capitals" {
-  command         = plan
-  expect_failures = [var.name]
+run "wrong_in_another_way" {
+  command = plan
+
+  expect_failures = [
+    var.name,
+    var.tags,
+    var.oidc,
+    var.cors_origins,
+    var.domain,
+  ]
 
   variables {
-    name = "Fettle"
+    name         = "Fettle"                                                 # name with capitals
+    tags         = { Application = "other" }                                # tags that are set
+    oidc         = { issuer = "https://login.example.com", audience = " " } # issuer without an audience
+    cors_origins = ["https://app.example.com/"]                             # cors with a path
+    domain       = { name = "fettle.example.com", zone_id = "example.com" } # zone by its name
   }
 }
 
-run "name_that_ends_with_a_hyphen" {
-  command         = plan
-  expect_failures = [var.name]
+run "wrong_in_a_third_way" {
+  command = plan
+
+  expect_failures = [
+    var.name,
+  ]
 
   variables {
-    name = "fettle-"
+    name = "fettle-" # name that ends with a hyphen
   }
 }
 
-run "name_with_two_hyphens" {
-  command         = plan
-  expect_failures = [var.name]
+run "wrong_in_a_fourth_way" {
+  command = plan
+
+  expect_failures = [
+    var.name,
+  ]
 
   variables {
-    name = "fet--tle"
+    name = "fet--tle" # name with two hyphens
   }
 }
 
-run "region_that_is_none" {
-  command         = plan
-  expect_failures = [var.region]
+run "concurrency_that_is_refused" {
+  command = plan
+
+  expect_failures = [
+    var.reserved_concurrency,
+    var.queue_concurrency,
+  ]
 
   variables {
-    region = "Frankfurt"
+    reserved_concurrency = { "predict.rows" = 0 } # reserved for nothing
+    queue_concurrency    = { trial = 1 }          # one message at once
   }
 }
 
-run "tags_of_amazon" {
-  command         = plan
-  expect_failures = [var.tags]
+run "concurrency_of_what_is_not_there" {
+  command = plan
+
+  expect_failures = [
+    var.reserved_concurrency,
+    var.queue_concurrency,
+  ]
 
   variables {
-    tags = { "aws:owner" = "me" }
-  }
-}
-
-run "tags_that_are_set" {
-  command         = plan
-  expect_failures = [var.tags]
-
-  variables {
-    tags = { Application = "other" }
-  }
-}
-
-run "architecture_that_is_none" {
-  command         = plan
-  expect_failures = [var.architecture]
-
-  variables {
-    architecture = "arm"
-  }
-}
-
-run "packages_in_hexadecimal" {
-  command         = plan
-  expect_failures = [var.packages]
-
-  variables {
-    packages = { access = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
-  }
-}
-
-run "operations_file_that_is_not_there" {
-  command         = plan
-  expect_failures = [var.operations_file]
-
-  variables {
-    operations_file = "tests/fixtures/none.json"
-  }
-}
-
-run "bucket_name_with_a_dot" {
-  command         = plan
-  expect_failures = [var.bucket_name]
-
-  variables {
-    bucket_name = "fettle.example"
-  }
-}
-
-run "table_name_with_a_slash" {
-  command         = plan
-  expect_failures = [var.table_name]
-
-  variables {
-    table_name = "fettle/state"
-  }
-}
-
-run "kms_key_by_its_alias" {
-  command         = plan
-  expect_failures = [var.kms_key_arn]
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:alias/fettle"
-  }
-}
-
-run "uploads_for_no_day" {
-  command         = plan
-  expect_failures = [var.upload_days]
-
-  variables {
-    upload_days = 0
-  }
-}
-
-run "old_versions_for_half_a_day" {
-  command         = plan
-  expect_failures = [var.old_version_days]
-
-  variables {
-    old_version_days = 0.5
-  }
-}
-
-run "issuer_without_tls" {
-  command         = plan
-  expect_failures = [var.oidc]
-
-  variables {
-    oidc = { issuer = "http://login.example.com", audience = "fettle" }
-  }
-}
-
-run "issuer_without_an_audience" {
-  command         = plan
-  expect_failures = [var.oidc]
-
-  variables {
-    oidc = { issuer = "https://login.example.com", audience = " " }
-  }
-}
-
-run "cors_for_everybody" {
-  command         = plan
-  expect_failures = [var.cors_origins]
-
-  variables {
-    cors_origins = ["*"]
-  }
-}
-
-run "cors_with_a_path" {
-  command         = plan
-  expect_failures = [var.cors_origins]
-
-  variables {
-    cors_origins = ["https://app.example.com/"]
-  }
-}
-
-run "domain_with_a_scheme" {
-  command         = plan
-  expect_failures = [var.domain]
-
-  variables {
-    domain = { name = "https://fettle.example.com", zone_id = "Z0123456789ABC" }
-  }
-}
-
-run "zone_by_its_name" {
-  command         = plan
-  expect_failures = [var.domain]
-
-  variables {
-    domain = { name = "fettle.example.com", zone_id = "example.com" }
-  }
-}
-
-run "limit_of_nothing" {
-  command         = plan
-  expect_failures = [var.limits]
-
-  variables {
-    limits = { max_rows = 0 }
-  }
-}
-
-run "throttle_of_everything" {
-  command         = plan
-  expect_failures = [var.throttle]
-
-  variables {
-    throttle = { rate = 0, burst = 100 }
-  }
-}
-
-run "throttle_of_every_prediction" {
-  command         = plan
-  expect_failures = [var.predict_throttle]
-
-  variables {
-    predict_throttle = { rate = 100, burst = 0 }
-  }
-}
-
-run "reserved_for_nothing" {
-  command         = plan
-  expect_failures = [var.reserved_concurrency]
-
-  variables {
-    reserved_concurrency = { "predict.rows" = 0 }
-  }
-}
-
-run "reserved_for_an_unknown_operation" {
-  command         = plan
-  expect_failures = [var.reserved_concurrency]
-
-  variables {
-    reserved_concurrency = { "predict.columns" = 5 }
-  }
-}
-
-run "one_message_at_once" {
-  command         = plan
-  expect_failures = [var.queue_concurrency]
-
-  variables {
-    queue_concurrency = { trial = 1 }
-  }
-}
-
-run "unknown_queue" {
-  command         = plan
-  expect_failures = [var.queue_concurrency]
-
-  variables {
-    queue_concurrency = { trials = 10 }
-  }
-}
-
-run "less_than_none_warm" {
-  command         = plan
-  expect_failures = [var.predict_provisioned]
-
-  variables {
-    predict_provisioned = -1
-  }
-}
-
-run "log_level_with_a_space" {
-  command         = plan
-  expect_failures = [var.log_level]
-
-  variables {
-    log_level = "very much"
-  }
-}
-
-run "logs_for_ever" {
-  command         = plan
-  expect_failures = [var.log_retention_days]
-
-  variables {
-    log_retention_days = 0
-  }
-}
-
-run "alarms_to_no_address" {
-  command         = plan
-  expect_failures = [var.alarm_email]
-
-  variables {
-    alarm_email = "ops"
-  }
-}
-
-run "alarms_of_some_functions" {
-  command         = plan
-  expect_failures = [var.alarm_functions]
-
-  variables {
-    alarm_functions = "some"
-  }
-}
-
-run "predictions_in_no_time" {
-  command         = plan
-  expect_failures = [var.predict_p99_ms]
-
-  variables {
-    predict_p99_ms = 0
-  }
-}
-
-run "messages_of_no_age" {
-  command         = plan
-  expect_failures = [var.queue_age_s]
-
-  variables {
-    queue_age_s = 5
-  }
-}
-
-run "budget_of_nothing" {
-  command         = plan
-  expect_failures = [var.monthly_budget_usd]
-
-  variables {
-    monthly_budget_usd = 0
+    reserved_concurrency = { "predict.columns" = 5 } # reserved for an unknown operation
+    queue_concurrency    = { trials = 10 }           # unknown queue
   }
 }
 
