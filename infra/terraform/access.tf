@@ -1,0 +1,148 @@
+# What each operation's role allows: the words of its `uses`, as IAM statements.
+
+locals {
+  grants = merge(
+    {
+      "state.read" = [
+        { sid = "StateRead", actions = ["dynamodb:GetItem", "dynamodb:Query"], resources = [local.table_arn] },
+        { sid = "StateReadOverflow", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/overflow/*"] },
+      ]
+      # A transaction needs the actions of its parts.
+      "state.write" = [
+        {
+          sid       = "StateWrite"
+          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+          resources = [local.table_arn]
+        },
+        { sid = "StateWriteOverflow", actions = ["s3:DeleteObject", "s3:PutObject"], resources = ["${local.bucket_arn}/overflow/*"] },
+      ]
+      # S3 tells a missing object from a forbidden one only to who may list the bucket; a condition on
+      # the prefix does not hold for a GetObject. A second message about an upload that was read and
+      # removed depends on it.
+      "objects.read" = [
+        { sid = "ObjectsRead", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/*"] },
+        { sid = "ObjectsMissing", actions = ["s3:ListBucket"], resources = [local.bucket_arn] },
+      ]
+      "objects.write"  = [{ sid = "ObjectsWrite", actions = ["s3:AbortMultipartUpload", "s3:PutObject"], resources = ["${local.bucket_arn}/*"] }]
+      "objects.delete" = [{ sid = "ObjectsDelete", actions = ["s3:DeleteObject"], resources = ["${local.bucket_arn}/*"] }]
+      "objects.list"   = [{ sid = "ObjectsList", actions = ["s3:ListBucket"], resources = [local.bucket_arn] }]
+      "queues.tend" = [
+        {
+          sid       = "QueuesCount"
+          actions   = ["sqs:GetQueueAttributes"]
+          resources = concat(values(local.queue_arns), values(local.dead_arns))
+        },
+        {
+          sid       = "DeadLetters"
+          actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
+          resources = values(local.dead_arns)
+        },
+        { sid = "DeadLettersBack", actions = ["sqs:SendMessage"], resources = values(local.queue_arns) },
+      ]
+      "keys"   = [{ sid = "Keys", actions = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"], resources = [local.secret_arn] }]
+      "notify" = [{ sid = "Notify", actions = ["sns:Publish"], resources = [local.topic_arn] }]
+    },
+    {
+      for queue, arn in local.queue_arns :
+      "queue.send.${queue}" => [{ sid = "Send${title(replace(queue, "/[^a-z0-9]/", ""))}", actions = ["sqs:SendMessage"], resources = [arn] }]
+    },
+  )
+
+  unknown_uses = sort(setsubtract(flatten([for operation in values(local.operations) : tolist(operation.uses)]), keys(local.grants)))
+
+  # What Lambda does in a queue's name with the role of the function that reads it.
+  receives = {
+    for name, operation in local.operations : name => operation.kind == "queue" ? [{
+      sid       = "Receive"
+      actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      resources = [local.queue_arns[operation.queue]]
+    }] : []
+  }
+
+  statements = {
+    for name, operation in local.operations : name => concat(
+      flatten([
+        for use in sort(operation.uses) : [
+          for grant in lookup(local.grants, use, []) : merge(
+            {
+              Sid      = grant.sid
+              Effect   = "Allow"
+              Action   = grant.actions
+              Resource = grant.sid == "ObjectsRead" ? lookup(local.objects_read, operation.package, grant.resources) : grant.resources
+            },
+            [
+              for only in local.partition_conditions[name] : {
+                # Without the second part a request that names no partition would do.
+                Condition = { (only.test) = { "dynamodb:LeadingKeys" = only.partitions }, Null = { "dynamodb:LeadingKeys" = "false" } }
+              } if startswith(grant.actions[0], "dynamodb:")
+            ]...
+          )
+        ]
+      ]),
+      [for grant in local.receives[name] : { Sid = grant.sid, Effect = "Allow", Action = grant.actions, Resource = grant.resources }],
+      local.key_statements[name],
+    )
+  }
+}
+
+# Closer than the table and the bucket. What an operation reads outside of these AWS refuses, and no
+# test on one machine does: whoever changes keys of the program changes them here.
+locals {
+  # Who may write these can let anybody in, so only the package that manages keys may touch them.
+  secret_partitions = ["platform/admin", "platform/key"]
+  key_packages      = ["access"]
+
+  # Operations that know beforehand which partitions they need. Tokens of an issuer may need others.
+  own_partitions = merge(
+    { "observe.health" = ["platform/health"] },
+    { for name in compact([local.authorizer]) : name => ["platform/key"] if var.oidc == null },
+  )
+
+  # DynamoDB's name for the partition's key is in the plural, and so are the operators.
+  partition_conditions = {
+    for name, operation in local.operations : name => (
+      contains(keys(local.own_partitions), name) ? [{
+        test = "ForAllValues:StringEquals", partitions = lookup(local.own_partitions, name, [])
+      }] :
+      contains(local.key_packages, operation.package) || name == local.authorizer ? [] : [{
+        test = "ForAllValues:StringNotEquals", partitions = local.secret_partitions
+      }]
+    )
+  }
+
+  # By package: the objects that it reads, where they are of one kind.
+  objects_read = {
+    predict  = ["${local.bucket_arn}/*/artifacts/*"]
+    register = ["${local.bucket_arn}/*/artifacts/*"]
+    train    = ["${local.bucket_arn}/*/datasets/*"]
+  }
+}
+
+# A customer-managed key is used through the services that keep the data, and not otherwise.
+locals {
+  key_users = {
+    dynamodb       = ["state.read", "state.write"]
+    s3             = ["state.read", "state.write", "objects.read", "objects.write"]
+    secretsmanager = ["keys"]
+    sns            = ["notify"]
+  }
+
+  key_services = {
+    for name, operation in local.operations : name => sort(concat(
+      [for service, uses in local.key_users : service if length(setintersection(operation.uses, uses)) > 0],
+      operation.kind == "queue" || anytrue([for use in operation.uses : startswith(use, "queue")]) ? ["sqs"] : [],
+    ))
+  }
+
+  key_statements = {
+    for name, services in local.key_services : name => [
+      for key in compact([var.kms_key_arn]) : {
+        Sid       = "Key"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = [key]
+        Condition = { StringEquals = { "kms:ViaService" = [for service in services : "${service}.${var.region}.${data.aws_partition.current.dns_suffix}"] } }
+      } if length(services) > 0
+    ]
+  }
+}

@@ -1,0 +1,57 @@
+# One page that says how the platform does.
+
+locals {
+  # Of all the platform's functions, also those that are not yet made.
+  every_function = {
+    for metric, statistic in { Invocations = "Sum", Errors = "Sum", Throttles = "Sum", Duration = "p99", ConcurrentExecutions = "Maximum" } :
+    metric => "SEARCH('{AWS/Lambda,FunctionName} MetricName=\"${metric}\" FunctionName=\"${var.name}-\"', '${statistic}', 300)"
+  }
+
+  rows = [
+    [
+      { title = "Requests, and those refused or failed", metrics = [for metric in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", metric, "ApiId", module.api.id, { stat = "Sum" }]] },
+      { title = "The API's time to answer, ms", metrics = [for stat in ["p50", "p99"] : ["AWS/ApiGateway", "Latency", "ApiId", module.api.id, { stat = stat, label = stat }]] },
+      { title = "Predictions: time to answer, ms", metrics = concat([], [for name in local.predict_answer : [for stat in ["p50", "p99"] : ["AWS/Lambda", "Duration", "FunctionName", module.function[name].name, { stat = stat, label = "${name} ${stat}" }]]]...) },
+    ],
+    [
+      { title = "Functions: calls", metrics = [[{ expression = local.every_function["Invocations"], id = "calls" }]] },
+      { title = "Functions: errors", metrics = [[{ expression = local.every_function["Errors"], id = "errors" }]] },
+      { title = "Functions: throttled, and at once", metrics = [[{ expression = local.every_function["Throttles"], id = "throttles" }], [{ expression = local.every_function["ConcurrentExecutions"], id = "concurrent" }]] },
+    ],
+    [
+      { title = "Queues: waiting and worked on", metrics = concat([], [for metric in ["ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible"] : [for queue in keys(local.queues) : ["AWS/SQS", metric, "QueueName", module.queue[queue].name, { stat = "Maximum" }]]]...) },
+      { title = "Queues: age of the oldest message, s", metrics = [for queue in keys(local.queues) : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", module.queue[queue].name, { stat = "Maximum" }]] },
+      { title = "Dead letters", metrics = [for queue in keys(local.queues) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", module.queue[queue].dead_name, { stat = "Maximum" }]] },
+    ],
+    [
+      { title = "Table: units used", metrics = [for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] : ["AWS/DynamoDB", metric, "TableName", module.store.table, { stat = "Sum" }]] },
+      { title = "Bucket: bytes", metrics = [["AWS/S3", "BucketSizeBytes", "BucketName", module.store.bucket, "StorageType", "StandardStorage", { stat = "Average", period = 86400 }]] },
+      { title = "Functions: time, p99, ms", metrics = [[{ expression = local.every_function["Duration"], id = "duration" }]] },
+    ],
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+
+  dashboard_body = jsonencode({
+    widgets = flatten([
+      for y, row in local.rows : [
+        for x, widget in row : {
+          type   = "metric"
+          x      = 8 * x
+          y      = 6 * y
+          width  = 8
+          height = 6
+          properties = {
+            title   = widget.title
+            region  = var.region
+            view    = "timeSeries"
+            period  = 300
+            metrics = widget.metrics
+          }
+        }
+      ]
+    ])
+  })
+}
