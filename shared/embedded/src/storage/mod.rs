@@ -1,8 +1,8 @@
 //! The storage slot on files.
 
-mod layout;
+pub(crate) mod layout;
 mod presign;
-mod root;
+pub(crate) mod root;
 
 pub use presign::Grant;
 
