@@ -15,18 +15,22 @@ use std::sync::atomic::{AtomicI64, Ordering};
 const SCHEMA: Schema = Schema {
     application_id: 0x4645_5444, // "FETD"
     version: 1,
-    // Not WITHOUT ROWID: with documents of kilobytes that halves the writes per second.
-    create: "
-        CREATE TABLE items (
-            partition BLOB NOT NULL,
-            sort BLOB NOT NULL,
-            version INTEGER NOT NULL,
-            expires INTEGER, -- microseconds since 1970
-            value TEXT NOT NULL,
-            PRIMARY KEY (partition, sort)
-        ) STRICT;
-        CREATE INDEX items_that_expire ON items (expires) WHERE expires IS NOT NULL;",
+    create: &[ITEMS],
 };
+
+/// The table of items; the mirror has the same.
+//
+// Not WITHOUT ROWID: with documents of kilobytes that halves the writes per second.
+pub(crate) const ITEMS: &str = "
+    CREATE TABLE items (
+        partition BLOB NOT NULL,
+        sort BLOB NOT NULL,
+        version INTEGER NOT NULL,
+        expires INTEGER, -- microseconds since 1970
+        value TEXT NOT NULL,
+        PRIMARY KEY (partition, sort)
+    ) STRICT;
+    CREATE INDEX items_that_expire ON items (expires) WHERE expires IS NOT NULL;";
 
 const MAX_KEY_BYTES: usize = 512;
 const MAX_VALUE_BYTES: usize = 1 << 20;
@@ -181,7 +185,7 @@ fn prepare(write: &Write) -> Result<Prepared> {
 }
 
 /// A value as a column has it, if it is not too large.
-fn text(key: &Key, value: &Value) -> Result<String> {
+pub(crate) fn text(key: &Key, value: &Value) -> Result<String> {
     let text = value.to_string();
     if text.len() > MAX_VALUE_BYTES {
         let context = format!("an item of {} bytes at {key:?}: at most {MAX_VALUE_BYTES}", text.len());
@@ -192,7 +196,7 @@ fn text(key: &Key, value: &Value) -> Result<String> {
 
 /// Microseconds since 1970, as a column has them: the last second of all is read back only from its
 /// beginning.
-fn micros(time: Timestamp) -> i64 {
+pub(crate) fn micros(time: Timestamp) -> i64 {
     time.as_microsecond().min(Timestamp::MAX.as_second() * 1_000_000)
 }
 
@@ -221,17 +225,19 @@ fn apply(connection: &Connection, at: usize, write: &Prepared, now: i64) -> Resu
         Change::Put { value, expires } => {
             put(connection, &write.key, version.unwrap_or(0) + 1, *expires, value)
         }
-        Change::Delete => connection
-            .prepare_cached("DELETE FROM items WHERE partition = ?1 AND sort = ?2")
-            .and_then(|mut statement| statement.execute(params![partition, sort]))
-            .map(drop)
-            .map_err(failed("removing an item")),
+        Change::Delete => remove(connection, &write.key),
         Change::None => Ok(()),
     }
 }
 
 /// Writes a row in place of whatever is there.
-fn put(connection: &Connection, key: &Key, version: u64, expires: Option<i64>, value: &str) -> Result<()> {
+pub(crate) fn put(
+    connection: &Connection,
+    key: &Key,
+    version: u64,
+    expires: Option<i64>,
+    value: &str,
+) -> Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO items (partition, sort, version, expires, value) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -246,8 +252,17 @@ fn put(connection: &Connection, key: &Key, version: u64, expires: Option<i64>, v
         .map_err(failed("writing an item"))
 }
 
+/// Removes a row, if it is there.
+pub(crate) fn remove(connection: &Connection, key: &Key) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM items WHERE partition = ?1 AND sort = ?2")
+        .and_then(|mut statement| statement.execute(params![key.partition.as_bytes(), key.sort.as_bytes()]))
+        .map(drop)
+        .map_err(failed("removing an item"))
+}
+
 /// Removes some of the items that have expired; how many.
-fn sweep(connection: &Connection, now: i64) -> Result<usize> {
+pub(crate) fn sweep(connection: &Connection, now: i64) -> Result<usize> {
     connection
         .prepare_cached(
             "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items WHERE expires <= ?1 LIMIT ?2)",
@@ -300,8 +315,8 @@ fn bounds(query: &Query) -> (Vec<u8>, Vec<u8>) {
     (from, to)
 }
 
-/// A row as it was read.
-struct Stored {
+/// A row as it was read: sort key, version, expiry and value, in that order.
+pub(crate) struct Stored {
     sort: Vec<u8>,
     version: u64,
     expires: Option<i64>,
@@ -309,11 +324,11 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self { sort: row.get(0)?, version: row.get(1)?, expires: row.get(2)?, value: row.get(3)? })
     }
 
-    fn into_item(self, partition: &str) -> Result<Item> {
+    pub(crate) fn into_item(self, partition: &str) -> Result<Item> {
         let corrupt = |what: &str| Error::new(ErrorKind::Corrupt, format!("{what} in partition {partition}"));
         let sort = String::from_utf8(self.sort)
             .map_err(|error| corrupt("a sort key that is not UTF-8").caused_by(error))?;

@@ -7,6 +7,7 @@ mod compute;
 mod data_dir;
 mod database;
 pub mod key_file;
+pub mod mirror;
 mod notifier;
 mod queue;
 mod secrets;

@@ -16,7 +16,7 @@ const SCHEMA: Schema = Schema {
     version: 1,
     // `attempt` counts deliveries since the message was sent or re-driven, `delivery` all of them:
     // it makes a receipt void once the message was delivered again. The index leaves out the dead.
-    create: "
+    create: &["
         CREATE TABLE messages (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             queue TEXT NOT NULL,
@@ -26,7 +26,7 @@ const SCHEMA: Schema = Schema {
             delivery INTEGER NOT NULL DEFAULT 0
         ) STRICT;
         CREATE INDEX messages_to_deliver ON messages (queue, visible, id) WHERE attempt < 5;
-        CREATE INDEX messages_delivered_often ON messages (queue, id) WHERE attempt >= 5;",
+        CREATE INDEX messages_delivered_often ON messages (queue, id) WHERE attempt >= 5;"],
 };
 // The schema can not name the constant.
 const _: () = assert!(<dyn Queue>::MAX_DELIVERIES == 5);

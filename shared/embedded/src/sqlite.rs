@@ -24,8 +24,8 @@ pub(crate) struct Schema {
     pub(crate) application_id: i32,
     /// The newest version that this program knows (`PRAGMA user_version`).
     pub(crate) version: i32,
-    /// Makes an empty file one of this version.
-    pub(crate) create: &'static str,
+    /// Makes an empty file one of this version: statements, each with its semicolon.
+    pub(crate) create: &'static [&'static str],
 }
 
 /// Runs on the writer's thread inside the transaction; what it returns is called after the commit.
@@ -196,7 +196,9 @@ fn prepare(connection: &Connection, path: &Path, schema: &Schema) -> Result<()> 
     if tables == 0 && application_id == 0 && version == 0 {
         let script = format!(
             "BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
-            schema.create, schema.application_id, schema.version
+            schema.create.concat(),
+            schema.application_id,
+            schema.version
         );
         return connection.execute_batch(&script).map_err(|error| opening(path, error));
     }

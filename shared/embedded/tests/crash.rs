@@ -7,10 +7,11 @@
 #![allow(missing_docs, reason = "a test's name says it")]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use fettle_backend::clock::SystemClock;
+use fettle_backend::clock::{Clock, SystemClock, TestClock};
 use fettle_backend::ports::{
-    Condition, Database, ErrorKind, Key, Outgoing, Queue, QueueName, Storage, Write,
+    Condition, Database, ErrorKind, Key, Outgoing, Query, Queue, QueueName, Storage, Write,
 };
+use fettle_embedded::mirror::{Mirror, MirroredDatabase, MirroredStorage};
 use fettle_embedded::{DataDir, FileStorage, SqliteDatabase, SqliteQueue};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -234,6 +235,74 @@ fn a_kill_leaves_whole_objects_and_every_answered_one() {
             assert!(once.objects.iter().all(|object| object.bytes == 8), "{once:?}");
         });
     }
+}
+
+/// A store, and its mirror on a clock that may be ahead.
+fn open_mirrored(directory: &Path, clock: Arc<dyn Clock>) -> (Arc<dyn Database>, Arc<dyn Storage>, Mirror) {
+    let storage = open_storage(&directory.join("objects"));
+    let mirror = Mirror::open(directory.join("mirror"), clock).unwrap();
+    (Arc::new(open_database(directory)), Arc::new(storage), mirror)
+}
+
+#[test]
+#[ignore = "run by the test below, to be killed"]
+fn child_that_writes_through_a_mirror() {
+    let Some(directory) = directory() else { return };
+    block_on(async {
+        let (database, storage, mirror) = open_mirrored(&directory, Arc::new(SystemClock));
+        let first = database.get(&item(0)).await.unwrap().map_or(0, |item| item.version);
+        let database = MirroredDatabase::new(database, mirror.clone());
+        let storage = MirroredStorage::new(storage, mirror);
+        for number in first + 1.. {
+            let put = |index| Write::Put {
+                key: item(index),
+                value: json!({ "number": number }),
+                expires_at: None,
+                condition: Condition::Any,
+            };
+            database.write(&(0..5).map(put).collect::<Vec<_>>()).await.unwrap();
+            say("wrote", number);
+            if number % 3 == 0 {
+                storage.delete(&object(number)).await.unwrap();
+            } else {
+                storage.put(&object(number), &number.to_le_bytes().repeat(10_000)).await.unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn after_a_kill_a_mirror_is_settled_to_what_is_behind() {
+    let directory = TempDir::new().unwrap();
+    let settle = || {
+        block_on(async {
+            let now = SystemClock.now() + jiff::SignedDuration::from_hours(1);
+            let (database, storage, mirror) = open_mirrored(directory.path(), Arc::new(TestClock::at(now)));
+            if database.get(&item(0)).await.unwrap().is_some() {
+                mirror.settle(&database, &storage).await.unwrap();
+                let copy = TempDir::new().unwrap();
+                let behind: Arc<dyn Database> = Arc::new(open_database(copy.path()));
+                let objects: Arc<dyn Storage> = Arc::new(open_storage(&copy.path().join("objects")));
+                mirror.restore_into(&behind, &objects).await.unwrap();
+                for partition in ["ws/0", "ws/1", "ws/2"] {
+                    let query = Query::prefix(partition, "", 100);
+                    assert_eq!(behind.query(&query).await.unwrap(), database.query(&query).await.unwrap());
+                }
+                for number in 0..5 {
+                    let (there, kept) =
+                        (storage.get(&object(number)).await, objects.get(&object(number)).await);
+                    assert!(there.ok() == kept.ok(), "{}", object(number));
+                }
+            }
+            mirror.restore_into(&database, &storage).await.unwrap();
+        });
+    };
+    for round in 0..KILLS {
+        settle();
+        let said = run_and_kill("child_that_writes_through_a_mirror", directory.path(), round);
+        assert!(!said.is_empty());
+    }
+    settle();
 }
 
 #[test]

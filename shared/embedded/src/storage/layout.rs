@@ -63,15 +63,15 @@ fn decode(name: &str) -> Option<String> {
 }
 
 /// What a listing asks for.
-pub(super) struct Listing<'a> {
-    pub(super) prefix: &'a str,
-    pub(super) after: Option<&'a str>,
+pub(crate) struct Listing<'a> {
+    pub(crate) prefix: &'a str,
+    pub(crate) after: Option<&'a str>,
     /// The walk ends when it has found so many.
-    pub(super) enough: usize,
+    pub(crate) enough: usize,
 }
 
 /// The objects asked for, in the order of their keys. Reads only folders that may hold one of them.
-pub(super) fn list(root: &Path, listing: &Listing<'_>) -> io::Result<Vec<Object>> {
+pub(crate) fn list(root: &Path, listing: &Listing<'_>) -> io::Result<Vec<Object>> {
     let mut found = Vec::new();
     let (start, base) = match listing.prefix.rsplit_once('/') {
         // Nothing has a key with such a prefix, and no path is made from it.

@@ -1,9 +1,9 @@
 //! The storage slot on files.
 
 mod announced;
-mod layout;
+pub(crate) mod layout;
 mod presign;
-mod root;
+pub(crate) mod root;
 
 pub use presign::Grant;
 

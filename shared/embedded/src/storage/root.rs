@@ -1,6 +1,7 @@
 //! The root folder and what is moved into it and out of it.
 
 use super::layout::{self, UNFINISHED};
+use jiff::Timestamp;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -10,20 +11,20 @@ use tempfile::NamedTempFile;
 
 /// What to do when the object is there already.
 #[derive(Clone, Copy)]
-pub(super) enum Existing {
+pub(crate) enum Existing {
     Replace,
     Keep,
 }
 
-/// The folder that holds all objects, used by one process at a time.
-pub(super) struct Root {
+/// The folder that holds all objects.
+pub(crate) struct Root {
     path: PathBuf,
     /// Held while folders come and go, so that none goes before what is moved there has arrived.
     folders: Mutex<()>,
 }
 
 impl Root {
-    /// Opens the root, or makes it, and removes what was left unfinished there.
+    /// Opens the root for one process, or makes it, and removes what was left unfinished there.
     pub(super) fn open(path: PathBuf) -> io::Result<Self> {
         let unfinished = path.join(UNFINISHED);
         if unfinished.exists() {
@@ -33,23 +34,39 @@ impl Root {
         Ok(Self { path, folders: Mutex::new(()) })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Opens a root that several processes use, or makes it. Of what is unfinished there only what was
+    /// begun before `old` is removed. The processes take turns in `finish` and `remove`: see to it.
+    pub(crate) fn open_shared(path: PathBuf, old: Timestamp) -> io::Result<Self> {
+        let unfinished = path.join(UNFINISHED);
+        DirBuilder::new().recursive(true).mode(0o700).create(&unfinished)?;
+        for entry in std::fs::read_dir(&unfinished)? {
+            let entry = entry?;
+            // Another process may have moved it to its place, or removed it.
+            let Ok(begun) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
+            if Timestamp::try_from(begun).is_ok_and(|begun| begun < old) {
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
+        Ok(Self { path, folders: Mutex::new(()) })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The file of a legal key.
-    pub(super) fn file(&self, key: &str) -> PathBuf {
+    pub(crate) fn file(&self, key: &str) -> PathBuf {
         layout::file(&self.path, key)
     }
 
     /// A file beside the objects, removed again unless it is moved to its place.
-    pub(super) fn begin(&self) -> io::Result<NamedTempFile> {
+    pub(crate) fn begin(&self) -> io::Result<NamedTempFile> {
         NamedTempFile::new_in(self.path.join(UNFINISHED))
     }
 
     /// Moves a file to its place once its bytes are durable, and makes the move durable; `false` when
     /// there is one that is to be kept.
-    pub(super) fn finish(&self, file: NamedTempFile, key: &str, existing: Existing) -> io::Result<bool> {
+    pub(crate) fn finish(&self, file: NamedTempFile, key: &str, existing: Existing) -> io::Result<bool> {
         file.as_file().sync_all()?;
         let path = self.file(key);
         let folder = path.parent().unwrap_or(&self.path);
@@ -71,7 +88,7 @@ impl Root {
     }
 
     /// Removes an object, if it is there, and the folders that it leaves empty; durably.
-    pub(super) fn remove(&self, key: &str) -> io::Result<()> {
+    pub(crate) fn remove(&self, key: &str) -> io::Result<()> {
         let path = self.file(key);
         let kept = {
             let _changing = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
