@@ -1,52 +1,52 @@
-# What each operation's role allows: the words of its `uses`, as IAM statements.
+# What each operation's role allows: the words of its `uses`, as uses.json has them, on the resources
+# that are meant.
 
 locals {
-  grants = merge(
-    {
-      "state.read" = [
-        { sid = "StateRead", actions = ["dynamodb:GetItem", "dynamodb:Query"], resources = [local.table_arn] },
-        { sid = "StateReadOverflow", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/overflow/*"] },
-      ]
-      # A transaction needs the actions of its parts.
-      "state.write" = [
-        {
-          sid       = "StateWrite"
-          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-          resources = [local.table_arn]
-        },
-        { sid = "StateWriteOverflow", actions = ["s3:DeleteObject", "s3:PutObject"], resources = ["${local.bucket_arn}/overflow/*"] },
-      ]
-      # S3 tells a missing object from a forbidden one only to who may list the bucket; a condition on
-      # the prefix does not hold for a GetObject. A second message about an upload that was read and
-      # removed depends on it.
-      "objects.read" = [
-        { sid = "ObjectsRead", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/*"] },
-        { sid = "ObjectsMissing", actions = ["s3:ListBucket"], resources = [local.bucket_arn] },
-      ]
-      "objects.write"  = [{ sid = "ObjectsWrite", actions = ["s3:AbortMultipartUpload", "s3:PutObject"], resources = ["${local.bucket_arn}/*"] }]
-      "objects.delete" = [{ sid = "ObjectsDelete", actions = ["s3:DeleteObject"], resources = ["${local.bucket_arn}/*"] }]
-      "objects.list"   = [{ sid = "ObjectsList", actions = ["s3:ListBucket"], resources = [local.bucket_arn] }]
-      "queues.tend" = [
-        {
-          sid       = "QueuesCount"
-          actions   = ["sqs:GetQueueAttributes"]
-          resources = concat(values(local.queue_arns), values(local.dead_arns))
-        },
-        {
-          sid       = "DeadLetters"
-          actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
-          resources = values(local.dead_arns)
-        },
-        { sid = "DeadLettersBack", actions = ["sqs:SendMessage"], resources = values(local.queue_arns) },
-      ]
-      "keys"   = [{ sid = "Keys", actions = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"], resources = [local.secret_arn] }]
-      "notify" = [{ sid = "Notify", actions = ["sns:Publish"], resources = [local.topic_arn] }]
-    },
-    {
-      for queue, arn in local.queue_arns :
-      "queue.send.${queue}" => [{ sid = "Send${title(replace(queue, "/[^a-z0-9]/", ""))}", actions = ["sqs:SendMessage"], resources = [arn] }]
-    },
-  )
+  # By word: actions, and for a queue's its name after a space. The program is tested against it too.
+  words = jsondecode(file("${path.module}/uses.json"))
+
+  # By word and resource: the actions.
+  word_actions = {
+    for word, actions in local.words : word => {
+      for action in actions : (
+        startswith(action, "dynamodb:") ? local.table_arn :
+        action == "s3:ListBucket" ? local.bucket_arn :
+        startswith(action, "s3:") ? "${local.bucket_arn}/*" :
+        startswith(action, "sqs:") ? "${local.queue_arn}${try(split(" ", action)[1], "")}" :
+        startswith(action, "secretsmanager:") ? local.secret_arn :
+        startswith(action, "sns:") ? local.topic_arn :
+        "nothing of the platform's"
+      ) => split(" ", action)[0]...
+    }
+  }
+
+  # What AWS wants besides. Items too long for the table are objects, which readers and writers of
+  # state read, make and remove; and S3 tells a missing object from a forbidden one only to who may list
+  # the bucket (a condition on a prefix does not hold for a GetObject): an item that was replaced while
+  # it was read, and a second message about an upload that was removed, depend on it.
+  beside = {
+    "state.read" = [
+      { sid = "Overflow", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/overflow/*"] },
+      { sid = "Missing", actions = ["s3:ListBucket"], resources = [local.bucket_arn] },
+    ]
+    "state.write"  = [{ sid = "Overflow", actions = ["s3:DeleteObject", "s3:PutObject"], resources = ["${local.bucket_arn}/overflow/*"] }]
+    "objects.read" = [{ sid = "Missing", actions = ["s3:ListBucket"], resources = [local.bucket_arn] }]
+  }
+
+  grants = {
+    for word, by_resource in local.word_actions : word => concat(
+      [for index, resource in keys(by_resource) : {
+        sid       = "${replace(title(replace(word, ".", " ")), " ", "")}${index == 0 ? "" : index}"
+        actions   = sort(by_resource[resource])
+        resources = [resource]
+      }],
+      [for extra in lookup(local.beside, word, []) : {
+        sid       = "${replace(title(replace(word, ".", " ")), " ", "")}${extra.sid}"
+        actions   = extra.actions
+        resources = extra.resources
+      }],
+    )
+  }
 
   unknown_uses = sort(setsubtract(flatten([for operation in values(local.operations) : tolist(operation.uses)]), keys(local.grants)))
 
@@ -77,6 +77,8 @@ locals {
               } if startswith(grant.actions[0], "dynamodb:")
             ]...
           )
+          # An operation that keeps to partitions of small items has none that overflow.
+          if !(contains(keys(local.own_partitions), name) && startswith(grant.actions[0], "s3:") && startswith(use, "state."))
         ]
       ]),
       [for grant in local.receives[name] : { Sid = grant.sid, Effect = "Allow", Action = grant.actions, Resource = grant.resources }],
@@ -129,7 +131,10 @@ locals {
 
   key_services = {
     for name, operation in local.operations : name => sort(concat(
-      [for service, uses in local.key_users : service if length(setintersection(operation.uses, uses)) > 0],
+      [
+        for service, uses in local.key_users : service
+        if length(setintersection(operation.uses, uses)) > 0 && !(service == "s3" && contains(keys(local.own_partitions), name))
+      ],
       operation.kind == "queue" || anytrue([for use in operation.uses : startswith(use, "queue")]) ? ["sqs"] : [],
     ))
   }

@@ -17,8 +17,9 @@ locals {
   # Secrets Manager ends every ARN with a hyphen and six characters of its own.
   secret_arn = "arn:${local.partition}:secretsmanager:${var.region}:${local.account}:secret:${local.secret_name}-??????"
 
-  queue_arns = { for queue in keys(local.queues) : queue => "arn:${local.partition}:sqs:${var.region}:${local.account}:${var.name}-${queue}" }
-  dead_arns  = { for queue, arn in local.queue_arns : queue => "${arn}-dead" }
+  # Queues' begin so, and end in the queue's name.
+  queue_arn  = "arn:${local.partition}:sqs:${var.region}:${local.account}:${var.name}-"
+  queue_arns = { for queue in keys(local.queues) : queue => "${local.queue_arn}${queue}" }
 
   # Where the program sends to; it adds the queue's name.
   queue_base = "https://sqs.${var.region}.${data.aws_partition.current.dns_suffix}/${local.account}/${var.name}-"

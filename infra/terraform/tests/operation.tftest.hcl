@@ -55,7 +55,10 @@ run "queues" {
   }
 
   assert {
-    condition     = { for name, queue in module.queue : name => queue.described.batch_size } == { ingest = 1, notify = 10, trial = 1 }
+    condition = module.queue["trial"].described.batch_size == 1 && alltrue([
+      for operation in local.registry :
+      module.queue[operation.entry.queue].described.batch_size == (operation.timeout_s > 60 ? 1 : 10) if can(operation.entry.queue)
+    ])
     error_message = "Long work comes alone."
   }
 

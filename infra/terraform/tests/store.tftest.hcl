@@ -40,7 +40,7 @@ run "table" {
   assert {
     condition = (
       aws_dynamodb_table.state.hash_key == "pk" && aws_dynamodb_table.state.range_key == "sk" &&
-      { for attribute in aws_dynamodb_table.state.attribute : attribute.name => attribute.type } == { pk = "S", sk = "S" }
+      { for attribute in aws_dynamodb_table.state.attribute : attribute.name => attribute.type } == { pk = "S", sk = "B" }
     )
     error_message = "The keys are those of the program."
   }

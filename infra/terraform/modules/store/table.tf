@@ -1,4 +1,4 @@
-# All state, in one table.
+# All state, in one table: the partition as text, the sort key as bytes.
 
 resource "aws_dynamodb_table" "state" {
   name                        = var.table_name
@@ -14,7 +14,7 @@ resource "aws_dynamodb_table" "state" {
 
   attribute {
     name = "sk"
-    type = "S"
+    type = "B"
   }
 
   ttl {
