@@ -1,6 +1,8 @@
 //! The command line, as clap reads it. The comments are the help texts.
 
-use crate::commands::{completions, datasets, demo, deploy, health, init, keys, models, predict, runs, train, up};
+use crate::commands::{
+    completions, datasets, demo, deploy, health, init, keys, models, predict, runs, train, up,
+};
 use crate::connection::Connection;
 use crate::failure::EXIT_CODES;
 use clap::{Parser, Subcommand};

@@ -17,7 +17,8 @@ pub(crate) struct Health {
 impl Health {
     pub(crate) fn run(&self, connection: &Connection) -> Result<()> {
         if self.init {
-            let ill = || Failure::new(Exit::Unreachable, "`fettle init` has not seen everything there lately");
+            let ill =
+                || Failure::new(Exit::Unreachable, "`fettle init` has not seen everything there lately");
             return if init::is_well(&connection.data) { output::line("ok") } else { Err(ill()) };
         }
         output::raw(&connection.client()?.get(route(&["health"]))?.0)

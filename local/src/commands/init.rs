@@ -4,13 +4,10 @@ use crate::embedded;
 use crate::failure::{Failure, Result};
 use crate::output::{self, BOLD, styled};
 use clap::Args;
-use fettle_runtime::Init as Resources;
+use fettle_runtime::{Found, Init as Resources, LOOK};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-/// How often it looks whether everything is there.
-const LOOK: Duration = Duration::from_secs(2);
 
 /// What has not looked for so long is not well.
 const STALE: Duration = Duration::from_secs(30);
@@ -30,30 +27,43 @@ impl Init {
         runtime.block_on(async {
             let signal = embedded::signal()?;
             tokio::pin!(signal);
-            let resources = Resources::run(config).await?;
-            let key = resources.admin_key_file();
-            output::line(&format!("ready; the admin key is in {}", styled(BOLD, key.display())))?;
-            if self.once {
-                return Ok(());
-            }
-            touch(data)?;
+            let resources = Resources::open(config).await?;
+            let mut is_ready = false;
             loop {
+                match resources.look().await {
+                    Ok(found) => {
+                        touch(data)?;
+                        if !is_ready {
+                            let key = resources.admin_key_file();
+                            let key = styled(BOLD, key.display());
+                            output::line(&format!("ready; the admin key is in {key}"))?;
+                        }
+                        is_ready = true;
+                        tell(found);
+                    }
+                    Err(error) if self.once => return Err(error.into()),
+                    // What is down now may be up soon; until then the mark grows old.
+                    Err(error) => output::error("error", &error.to_string()),
+                }
+                if self.once {
+                    return Ok(());
+                }
                 tokio::select! {
                     () = &mut signal => return Ok(()),
                     () = tokio::time::sleep(LOOK) => {}
                 }
-                match resources.renew().await {
-                    Ok(gone) => {
-                        if gone {
-                            output::note("the resources were gone, and are there again");
-                        }
-                        touch(data)?;
-                    }
-                    // What is down now may be up soon; until then the mark grows old.
-                    Err(error) => output::error("error", &error.to_string()),
-                }
             }
         })
+    }
+}
+
+fn tell(found: Found) {
+    match found {
+        Found::Everything => {}
+        Found::Nothing => output::note("the resources were made"),
+        Found::Forgotten(items, objects) => {
+            output::note(&format!("{items} items and {objects} objects that were forgotten are back"));
+        }
     }
 }
 

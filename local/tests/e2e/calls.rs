@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// What a word of `uses` allows; Terraform has the same from `uses.json`.
+/// What a word of `uses` allows, of a queue with its name; Terraform makes the roles from the same file.
 fn allowed(word: &str) -> BTreeSet<String> {
-    let words: BTreeMap<String, Vec<String>> =
+    let words: BTreeMap<String, BTreeSet<String>> =
         serde_json::from_str(include_str!("../../../infra/terraform/uses.json")).unwrap();
-    words.get(word).unwrap_or_else(|| panic!("uses.json does not know {word}")).iter().cloned().collect()
+    words.get(word).unwrap_or_else(|| panic!("uses.json does not know {word}")).clone()
 }
 
 /// What a tour does not make every function do, and why it is allowed all the same.
@@ -45,7 +45,8 @@ fn tour(client: &Client) {
     }
     client.post("/v1/models", &json!({"name": "m", "run": id})).json(201);
     client.post("/v1/deployments", &json!({"name": "d", "model": "m"})).json(201);
-    for path in ["/v1/models", "/v1/models/m", "/v1/models/m/versions/1", "/v1/deployments", "/v1/deployments/d"]
+    for path in
+        ["/v1/models", "/v1/models/m", "/v1/models/m/versions/1", "/v1/deployments", "/v1/deployments/d"]
     {
         assert_eq!(client.get(path).status, 200, "{path}");
     }
@@ -62,6 +63,14 @@ fn tour(client: &Client) {
     client.post(&format!("/v1/runs/{}/cancel", run["id"].as_str().unwrap()), &json!({})).json(200);
     client.finished(run["id"].as_str().unwrap());
     client.post("/v1/datasets", &json!({"name": "more"})).json(201);
+    client.put("/v1/secrets/s", &json!({"value": "of the tour"})).json(200);
+    client.get("/v1/secrets").json(200);
+    assert_eq!(client.get("/v1/secrets/s").json(200)["readable"], true);
+    client.post("/v1/secrets/rotate", &json!({})).json(200);
+    assert_eq!(client.delete("/v1/secrets/s").status, 204);
+    client.get("/v1/queues").json(200);
+    client.get("/v1/queues/trial/dead-letters").json(200);
+    client.post("/v1/queues/trial/redrive", &json!({})).json(200);
     client.push("gone", PENGUINS.as_bytes());
     assert_eq!(client.delete("/v1/datasets/gone").status, 204);
 }
@@ -76,12 +85,13 @@ fn predict(client: &Client) {
 fn wrong(operation: &Described, seen: &Seen) -> Vec<String> {
     let own = match &operation.entry {
         // Of its own queue it may give messages back; taking them is the event source mapping's.
-        crate::lambda::Entry::Queue(queue) => BTreeSet::from([format!("sqs:ChangeMessageVisibility {queue}")]),
+        crate::lambda::Entry::Queue(queue) => {
+            BTreeSet::from([format!("sqs:ChangeMessageVisibility {queue}")])
+        }
         _ => BTreeSet::new(),
     };
     let mut wrong = Vec::new();
-    let all: BTreeSet<String> =
-        operation.uses.iter().flat_map(|word| allowed(word)).chain(own).collect();
+    let all: BTreeSet<String> = operation.uses.iter().flat_map(|word| allowed(word)).chain(own).collect();
     for action in seen.actions.difference(&all) {
         wrong.push(format!("{} asks for {action}, which its role does not allow", operation.name));
     }

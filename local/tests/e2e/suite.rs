@@ -67,7 +67,8 @@ pub(crate) fn from_an_upload_to_a_prediction(client: &Client) {
     let events = client.get(&format!("/v1/runs/{id}/events")).json(200);
     let kinds: Vec<&str> =
         events["items"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
-    for (kind, times) in [("run.queued", 1), ("run.started", 1), ("trial.succeeded", 4), ("run.succeeded", 1)] {
+    for (kind, times) in [("run.queued", 1), ("run.started", 1), ("trial.succeeded", 4), ("run.succeeded", 1)]
+    {
         assert_eq!(kinds.iter().filter(|found| **found == kind).count(), times, "{kind} in {kinds:?}");
     }
 
@@ -79,12 +80,8 @@ pub(crate) fn from_an_upload_to_a_prediction(client: &Client) {
     assert_eq!(answer["predictions"][0]["prediction"], "Gentoo", "{answer}");
     let csv = "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n\
                Biscoe,47.5,15.0,217,5200,male,2009\n";
-    let csv = client.send(
-        "POST",
-        "/v1/deployments/live/predict",
-        &[("content-type", "text/csv")],
-        csv.as_bytes(),
-    );
+    let csv =
+        client.send("POST", "/v1/deployments/live/predict", &[("content-type", "text/csv")], csv.as_bytes());
     assert_eq!(csv.json(200)["predictions"], answer["predictions"]);
 
     let redirect = client.get("/v1/models/birds/versions/champion/artifact");
@@ -108,12 +105,8 @@ pub(crate) fn what_is_wrong_is_told(client: &Client) {
     assert_eq!(failed["status"], "failed", "{failed}");
     assert!(failed["error"]["detail"].is_string(), "{failed}");
     let large = "x".repeat(6 * 1024 * 1024 + 1);
-    let refused = client.send(
-        "POST",
-        "/v1/datasets?name=large",
-        &[("content-type", "text/csv")],
-        large.as_bytes(),
-    );
+    let refused =
+        client.send("POST", "/v1/datasets?name=large", &[("content-type", "text/csv")], large.as_bytes());
     assert_eq!(refused.status, 413, "{}", refused.text());
 }
 
@@ -193,7 +186,9 @@ pub(crate) fn the_same_request_makes_one_thing(client: &Client) {
     let two = client.send("POST", "/v1/datasets", &headers, body.as_bytes()).json(201);
     assert_eq!((&one["id"], &one["version"]), (&two["id"], &two["version"]));
     let other = json!({"name": "other"}).to_string();
-    client
-        .send("POST", "/v1/datasets", &headers, other.as_bytes())
-        .problem(422, "idempotency-key-reused", &[]);
+    client.send("POST", "/v1/datasets", &headers, other.as_bytes()).problem(
+        422,
+        "idempotency-key-reused",
+        &[],
+    );
 }

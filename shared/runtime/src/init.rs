@@ -1,50 +1,87 @@
-//! The resources of a platform on AWS's services, made by this program: for an emulator, or an account
-//! without Terraform. The names are the configuration's, which are the ones that Terraform makes.
+//! The resources of a platform on AWS's services, made and kept there by this program: for an emulator,
+//! or an account without Terraform. The names are the configuration's, which are the ones that Terraform
+//! makes.
 
 use crate::config::{Config, DatabaseChoice, NotifierChoice, QueueChoice, StorageChoice};
 use crate::error::StartError;
 use crate::platform::{admin_key, has_admin};
 use crate::start::Base;
-use crate::wiring::{Local, wire};
+use crate::wiring::{Behind, Local, wire};
 use fettle_aws::{Clients, provision};
 use fettle_backend::app::Slots;
-use fettle_backend::ports::{Error, ErrorKind, QueueName};
+use fettle_backend::datasets::UPLOADS;
+use fettle_backend::keys;
+use fettle_backend::ports::{Error, ErrorKind, QueueName, Result};
+use fettle_embedded::mirror::{Keeping, State, round};
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// Resources that are there, and an admin.
+/// How often a keeper looks.
+pub const LOOK: Duration = Duration::from_secs(2);
+
+/// What a look found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Everything was there.
+    Everything,
+    /// Nothing was, and it was made.
+    Nothing,
+    /// An emulator had forgotten it, and it was written back from the mirror: so many items and objects.
+    Forgotten(u64, u64),
+}
+
+/// Makes resources and the first admin key, and looks after them.
 pub struct Init {
     config: Config,
     base: Base,
     slots: Slots,
-    _local: Local,
+    local: Local,
 }
 
 impl Init {
-    /// Makes the resources, and the first admin key, which it keeps in the data directory. May be
-    /// repeated, also by two at once.
-    pub async fn run(config: Config) -> Result<Self, StartError> {
+    /// Makes no call yet.
+    pub async fn open(config: Config) -> std::result::Result<Self, StartError> {
         crate::telemetry::init(&config)?;
-        make_resources(&config).await?;
         let base = Base::new();
         let (slots, local) = wire(&config, "", &base.clock, &base.boot).await?;
-        let init = Self { config, base, slots, _local: local };
-        init.admit_admin().await?;
-        Ok(init)
+        Ok(Self { config, base, slots, local })
     }
 
-    /// Makes them anew where they are gone, as those of an emulator are once it was started again.
-    pub async fn renew(&self) -> Result<bool, StartError> {
-        match fettle_backend::keys::has_admin(&*self.slots.database).await {
-            Ok(true) => return Ok(false),
-            Ok(false) => {}
-            Err(problem) => tracing::warn!(error = &problem as &dyn std::error::Error, "the database is gone"),
-        }
-        make_resources(&self.config).await?;
+    /// Makes what is missing. May be repeated, also by two at once.
+    pub async fn look(&self) -> std::result::Result<Found, StartError> {
+        let found = match self.local.behind() {
+            Some(behind) => self.look_behind(behind).await?,
+            None => match keys::has_admin(&*self.slots.database).await {
+                Ok(true) => Found::Everything,
+                // Also where there is no table to ask.
+                Ok(false) | Err(_) => {
+                    make_resources(&self.config).await?;
+                    Found::Nothing
+                }
+            },
+        };
         self.admit_admin().await?;
-        Ok(true)
+        Ok(found)
     }
 
-    async fn admit_admin(&self) -> Result<(), StartError> {
+    async fn look_behind(&self, behind: &Behind) -> std::result::Result<Found, StartError> {
+        let Behind { mirror, database, storage } = behind;
+        let keeping = Keeping { every: LOOK, uploads: vec![UPLOADS.to_owned()] };
+        let make = async || make_resources(&self.config).await;
+        match round(mirror, database, storage, &keeping, make).await {
+            State::Ready => Ok(Found::Everything),
+            State::Restored(restored) if restored.items == 0 => Ok(Found::Nothing),
+            State::Restored(restored) => Ok(Found::Forgotten(restored.items, restored.objects)),
+            State::Foreign => {
+                let context = "the database or the storage belongs to another mirror: name others, or remove \
+                               the directory FETTLE_MIRROR to give up what it holds";
+                Err(Error::new(ErrorKind::Invalid, context).into())
+            }
+            State::Unavailable(error) => Err(error.into()),
+        }
+    }
+
+    async fn admit_admin(&self) -> std::result::Result<(), StartError> {
         let (database, Base { clock, ids, .. }) = (&*self.slots.database, &self.base);
         let is_first = !has_admin(database).await?;
         match admin_key(&self.config.data, database, &**clock, ids, is_first).await {
@@ -60,7 +97,7 @@ impl Init {
     }
 }
 
-async fn make_resources(config: &Config) -> Result<(), StartError> {
+async fn make_resources(config: &Config) -> Result<()> {
     let clients = Clients::load().await;
     if let StorageChoice::S3 { bucket, .. } = &config.storage {
         provision::create_bucket(&clients.s3(), bucket, clients.region()).await?;
@@ -78,7 +115,7 @@ async fn make_resources(config: &Config) -> Result<(), StartError> {
         let made = provision::create_topic(&clients.sns(), name).await?;
         if made != *arn {
             let context = format!("FETTLE_TOPIC_ARN names {arn}, but here a topic of that name is {made}");
-            return Err(Error::new(ErrorKind::Invalid, context).into());
+            return Err(Error::new(ErrorKind::Invalid, context));
         }
     }
     // Last: a platform waits for its table.

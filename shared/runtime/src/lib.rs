@@ -21,6 +21,6 @@ mod wiring;
 pub use config::Config;
 pub use error::StartError;
 #[cfg(feature = "local")]
-pub use init::Init;
+pub use init::{Found, Init, LOOK};
 #[cfg(feature = "local")]
 pub use platform::{Part, Platform};

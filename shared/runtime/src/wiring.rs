@@ -9,8 +9,7 @@ use crate::config::{
 };
 use crate::error::StartError;
 use fettle_aws::{
-    Clients, DynamoDatabase, LambdaCompute, OidcAuth, OidcSettings, S3Storage, SecretsManagerKeys,
-    SnsNotifier, SqsQueue,
+    Clients, DynamoDatabase, LambdaCompute, S3Storage, SecretsManagerKeys, SnsNotifier, SqsQueue,
 };
 use fettle_backend::app::Slots;
 use fettle_backend::clock::Clock;
@@ -20,7 +19,7 @@ use fettle_embedded::{FileKeys, LogNotifier, WebhookNotifier};
 use std::sync::Arc;
 
 #[cfg(feature = "local")]
-pub(crate) use local::Local;
+pub(crate) use local::{Behind, Local};
 
 /// A program that only Lambda runs has no files or SQLite, and none may be asked for.
 #[cfg(not(feature = "local"))]
@@ -113,16 +112,7 @@ pub(crate) async fn wire(
     let keys: Arc<dyn Auth> = Arc::new(KeyAuth::new(Arc::clone(&database)));
     let auth = match &config.auth {
         AuthChoice::Keys => keys,
-        AuthChoice::Oidc { issuer, audience, workspace_claim, role_claim, roles } => {
-            let settings = OidcSettings {
-                issuer: issuer.clone(),
-                audience: audience.clone(),
-                workspace_claim: workspace_claim.clone(),
-                role_claim: role_claim.clone(),
-                roles: roles.clone(),
-            };
-            Arc::new(OidcAuth::new(settings, keys))
-        }
+        AuthChoice::Oidc { .. } => keys,
     };
     Ok((Slots { storage, database, secrets, auth, queue, compute, notifier }, local))
 }

@@ -85,7 +85,9 @@ async fn enter(State(api): State<Arc<Api>>, request: Request) -> Response {
         route: route.clone(),
         path: path.to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect(),
+        headers: headers
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect(),
         parameters,
         body,
     };
@@ -131,8 +133,11 @@ async fn authorize(api: &Api, read: &Read) -> Result<Value, Response> {
 
 fn respond(answer: &Value) -> Response {
     let text = answer["body"].as_str().unwrap_or_default();
-    let body =
-        if answer["isBase64Encoded"] == true { STANDARD.decode(text).unwrap() } else { text.as_bytes().to_vec() };
+    let body = if answer["isBase64Encoded"] == true {
+        STANDARD.decode(text).unwrap()
+    } else {
+        text.as_bytes().to_vec()
+    };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() =
         StatusCode::from_u16(u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap()).unwrap();

@@ -97,7 +97,10 @@ fn name(parts: &axum::http::request::Parts, body: &[u8]) -> (String, Vec<String>
         ("dynamodb", "TransactWriteItems") => {
             let items = body["TransactItems"].as_array().unwrap().iter();
             let kinds = items.flat_map(|item| item.as_object().unwrap().keys());
-            kinds.map(|kind| format!("dynamodb:{}Item", if kind == "ConditionCheck" { "ConditionCheck" } else { kind }))
+            kinds
+                .map(|kind| {
+                    format!("dynamodb:{}Item", if kind == "ConditionCheck" { "ConditionCheck" } else { kind })
+                })
                 .collect()
         }
         ("sqs", _) => {

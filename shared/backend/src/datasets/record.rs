@@ -10,6 +10,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Where all uploaded files wait to be read: of what is written there the ingest queue is told.
+pub const UPLOADS: &str = "uploads/";
+
 /// What is asked for when a data set is made.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -221,7 +224,7 @@ pub(crate) fn profile_key(workspace: &str, id: &str, version: u32) -> String {
 /// Where the files of a data set are uploaded to. Uploads of all workspaces lie under `uploads/`: a
 /// storage that tells of new objects by prefix tells of these and no others.
 pub(crate) fn upload_prefix(workspace: &str, id: &str) -> String {
-    format!("uploads/{workspace}/{id}/")
+    format!("{UPLOADS}{workspace}/{id}/")
 }
 
 /// Where the file of a version is uploaded to. The nonce keeps two that try for the same version

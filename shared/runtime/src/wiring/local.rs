@@ -5,10 +5,8 @@ use crate::error::StartError;
 use fettle_backend::clock::Clock;
 use fettle_backend::ids::{Ids, SystemEntropy};
 use fettle_backend::ports::{Compute, Database, Error, ErrorKind, Queue, Storage};
-use fettle_embedded::{
-    DataDir, FileStorage, Mirror, MirroredDatabase, MirroredStorage, SqliteDatabase, SqliteQueue,
-    ThreadCompute, key_file,
-};
+use fettle_embedded::mirror::{Mirror, MirroredDatabase, MirroredStorage};
+use fettle_embedded::{DataDir, FileStorage, SqliteDatabase, SqliteQueue, ThreadCompute, key_file};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -19,12 +17,25 @@ pub(crate) struct Local {
     /// For the gateway, whose upload addresses lead to it.
     pub(crate) files: Option<Arc<FileStorage>>,
     mirror: Option<Mirror>,
+    behind: Option<Behind>,
     public_url: String,
     clock: Arc<dyn Clock>,
     boot: String,
 }
 
+/// A mirror, and what it mirrors.
+pub(crate) struct Behind {
+    pub(crate) mirror: Mirror,
+    pub(crate) database: Arc<dyn Database>,
+    pub(crate) storage: Arc<dyn Storage>,
+}
+
 impl Local {
+    /// What is behind the mirror, if there is one.
+    pub(crate) fn behind(&self) -> Option<&Behind> {
+        self.behind.as_ref()
+    }
+
     /// Takes the data directory, if a slot keeps its state there.
     pub(super) fn open(
         config: &Config,
@@ -43,6 +54,7 @@ impl Local {
         Ok(Self {
             data,
             mirror,
+            behind: None,
             files: None,
             public_url: public_url.to_owned(),
             clock: Arc::clone(clock),
@@ -90,6 +102,11 @@ impl Local {
         storage: Arc<dyn Storage>,
     ) -> Result<(Arc<dyn Database>, Arc<dyn Storage>), StartError> {
         let Some(mirror) = &self.mirror else { return Ok((database, storage)) };
+        self.behind = Some(Behind {
+            mirror: mirror.clone(),
+            database: Arc::clone(&database),
+            storage: Arc::clone(&storage),
+        });
         Ok((
             Arc::new(MirroredDatabase::new(database, mirror.clone())),
             Arc::new(MirroredStorage::new(storage, mirror.clone())),
