@@ -5,7 +5,7 @@ mod record;
 
 pub use fettle_engine::table::Profile;
 pub use ingest::{Uploaded, ingest};
-pub use record::{Dataset, DatasetColumn, NewDataset, Status};
+pub use record::{Dataset, DatasetColumn, NewDataset, Status, UPLOADS};
 pub(crate) use record::{
     DatasetRecord, VersionRecord, object_prefix, profile_key, snapshot_key, version_key,
 };
