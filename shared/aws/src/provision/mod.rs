@@ -19,13 +19,11 @@ use aws_sdk_s3::types::{
 };
 use aws_sdk_sqs::Client as Sqs;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+use fettle_backend::datasets::UPLOADS;
 use fettle_backend::ports::{Error, ErrorKind, Queue, QueueName, Result};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
-
-/// Where all uploads lie: of what is written there the ingest queue is told.
-const UPLOADS: &str = "uploads/";
 
 /// The longest that SQS keeps a message, in seconds: 14 days.
 const KEPT: u32 = 14 * 24 * 60 * 60;

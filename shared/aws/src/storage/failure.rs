@@ -38,5 +38,5 @@ pub(super) fn broken(tried: String, error: impl StdError + Send + Sync + 'static
 }
 
 fn is_damaged(error: &(dyn StdError + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<ChecksumError>())
+    error.is::<ChecksumError>() || error.source().is_some_and(is_damaged)
 }

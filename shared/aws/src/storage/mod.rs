@@ -86,11 +86,11 @@ impl Storage for S3Storage {
     async fn create(&self, key: &str, bytes: &[u8]) -> Result<()> {
         check_object_key(key)?;
         let creation = self.ids.uuid().simple().to_string();
-        let put = self.client.put_object().bucket(&self.bucket).key(key);
-        let put = put.if_none_match("*").metadata(CREATION, &creation);
         let mut pause = CREATE_PAUSE;
         for attempt in 1.. {
-            let Err(error) = put.clone().body(Body::from(bytes.to_vec())).send().await else { return Ok(()) };
+            let put = self.client.put_object().bucket(&self.bucket).key(key).if_none_match("*");
+            let put = put.metadata(CREATION, &creation).body(Body::from(bytes.to_vec()));
+            let Err(error) = put.send().await else { break };
             match error.code() {
                 // Neither write may have won: S3 says to try again.
                 Some(WRITTEN_AT_ONCE) if attempt < CREATE_TRIES => {

@@ -221,8 +221,11 @@ pub(crate) fn profile_key(workspace: &str, id: &str, version: u32) -> String {
     format!("{}{version:08}/profile.json", object_prefix(workspace, id))
 }
 
-/// Where the files of a data set are uploaded to. Uploads of all workspaces lie under `uploads/`: a
-/// storage that tells of new objects by prefix tells of these and no others.
+/// Where all uploads lie, of every workspace (so none may have this name): a storage that tells of new
+/// objects by prefix tells of these and no others.
+pub const UPLOADS: &str = "uploads/";
+
+/// Where the files of a data set are uploaded to.
 pub(crate) fn upload_prefix(workspace: &str, id: &str) -> String {
     format!("{UPLOADS}{workspace}/{id}/")
 }
@@ -235,9 +238,9 @@ pub(crate) fn upload_key(workspace: &str, id: &str, version: u32, nonce: &str) -
 
 /// The workspace, id and version that an upload's key names.
 pub(crate) fn parse_upload_key(key: &str) -> Option<(&str, &str, u32)> {
-    let mut parts = key.split('/');
-    let (uploads, workspace, id, version) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    if uploads != "uploads" || parts.next().is_some() {
+    let mut parts = key.strip_prefix(UPLOADS)?.split('/');
+    let (workspace, id, version) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
         return None;
     }
     Some((workspace, id, version.split_once('-')?.0.parse().ok()?))
