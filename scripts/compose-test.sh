@@ -147,9 +147,8 @@ tour() {
 
 # upload NAME: by an address of its own, as large files are
 upload() {
-  local answer address
-  answer="$(api /v1/datasets -d "{\"name\": \"$1\"}")"
-  address="$(sed 's/.*"url":"\([^"]*\)".*/\1/' <<< "$answer")"
+  local address
+  address="$(api /v1/datasets -d "{\"name\": \"$1\"}" | sed 's/.*"url":"\([^"]*\)".*/\1/')"
   curl -fsS -m 60 -X PUT --data-binary @local/samples/penguins.csv -H 'Content-Type:' "$address" > /dev/null
   within 60 says '"status":"ready"' "/v1/datasets/$1"
 }
@@ -314,7 +313,7 @@ embedded_again() {
   goes_on
 }
 
-check 'a clean `up --build --wait`: all are healthy' comes_up
+check 'a clean up with a build: all are healthy' comes_up
 if [ "$failed" -eq 0 ]; then
   check 'only what belongs to LocalStack runs' same 'api init localstack worker' "$(running)"
   check 'the first admin key is in the volume' learn_key
@@ -323,12 +322,12 @@ if [ "$failed" -eq 0 ]; then
   check 'an upload to an address of its own' upload by-address
   check 'a secret is kept' keep_secret
   check 'what there is now' remember "$work/then"
-  check '`restart`: the tour goes on' restart
-  check '`stop` and `start`: the tour goes on' stop_start
-  check '`down` and `up`: the tour goes on' down_up
-  check '`down` and `up` with two init at once' down_up_two_init
-  check 'two `init --once` beside the keeper' two_init_once
-  check '`--scale worker=3`' scaled
+  check 'restart: the tour goes on' restart
+  check 'stop and start: the tour goes on' stop_start
+  check 'down and up: the tour goes on' down_up
+  check 'down and up with two init at once' down_up_two_init
+  check 'two init --once beside the keeper' two_init_once
+  check '--scale worker=3' scaled
   check 'LocalStack lost in the middle of a run: the run ends well' lost_in_a_run
   check 'a worker killed in the middle of a run: the run ends well' worker_killed_in_a_run
   check 'no key and no secret in logs or descriptions' tells_no_secret init
@@ -338,7 +337,7 @@ if [ "$failed" -eq 0 ]; then
 fi
 gateway=embedded
 check 'the profile embedded: it alone runs, and the tour' embedded_up
-check 'embedded: `restart` and `down`/`up`: the tour goes on' embedded_again
+check 'embedded: restart and down/up: the tour goes on' embedded_again
 check 'embedded: no root, no writable root, no capabilities' is_locked_down embedded
 check 'embedded: no key and no secret in logs or descriptions' tells_no_secret embedded
 check 'embedded: SIGTERM stops it in less than 40 s' stops_in embedded 40
