@@ -10,9 +10,6 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where all uploaded files wait to be read: of what is written there the ingest queue is told.
-pub const UPLOADS: &str = "uploads/";
-
 /// What is asked for when a data set is made.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
