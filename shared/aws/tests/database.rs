@@ -282,7 +282,7 @@ async fn in_a_storm_every_write_counts_once() {
                     [put(&key, json!([worker, round]), Condition::Any), put(&log, json!(0), Condition::Any)];
                 // Alone and in a transaction, by turns.
                 database
-                    .write(if round % 2 == 0 { &writes[0][..] } else { &writes.as_flattened()[..] })
+                    .write(if round % 2 == 0 { &writes[0][..] } else { writes.as_flattened() })
                     .await
                     .unwrap();
             }

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use fettle_backend::ports::{Error, ErrorKind, Key, Result};
 use jiff::Timestamp;
+use std::fmt::Display;
 
 /// A number.
 pub(super) const VERSION: &str = "version";
@@ -58,16 +59,16 @@ impl Stored {
     /// `Corrupt` when the attributes are none of this program's.
     pub(super) fn read(mut attributes: Attributes) -> Result<Self> {
         let sort = binary(&mut attributes, SORT_KEY)?;
-        let expires = match attributes.contains_key(EXPIRES_MICROS) {
-            true => Some(number(&mut attributes, EXPIRES_MICROS)?),
-            false => None,
+        let expires = if attributes.contains_key(EXPIRES_MICROS) {
+            Some(number(&mut attributes, EXPIRES_MICROS)?)
+        } else {
+            None
         };
-        let document = match attributes.contains_key(OVERFLOW) {
-            true => Document::Object {
-                key: text(&mut attributes, OVERFLOW)?,
-                bytes: number(&mut attributes, BYTES)?,
-            },
-            false => Document::Text(text(&mut attributes, DOCUMENT)?),
+        let document = if attributes.contains_key(OVERFLOW) {
+            let key = text(&mut attributes, OVERFLOW)?;
+            Document::Object { key, bytes: number(&mut attributes, BYTES)? }
+        } else {
+            Document::Text(text(&mut attributes, DOCUMENT)?)
         };
         Ok(Self {
             sort: String::from_utf8(sort).map_err(|error| corrupt(SORT_KEY).caused_by(error))?,
@@ -150,7 +151,7 @@ pub(super) fn item(
 }
 
 /// A number as DynamoDB has them.
-pub(super) fn decimal(number: impl ToString) -> AttributeValue {
+pub(super) fn decimal(number: impl Display) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 

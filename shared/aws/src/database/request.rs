@@ -111,13 +111,15 @@ fn update(document: &Document, expires: Option<i64>, nonce: &Nonce) -> (String, 
         .into_iter()
         .filter(|name| content.iter().all(|(set, _)| set != name))
         .collect();
-    let mut text = format!("SET {VERSION} = if_not_exists({VERSION}, :zero) + :one");
-    let mut values = Attributes::from([(":zero".to_owned(), decimal(0)), (":one".to_owned(), decimal(1))]);
-    for (name, value) in content {
-        text.push_str(&format!(", {name} = :{name}"));
-        values.insert(format!(":{name}"), value);
-    }
-    text.push_str(&format!(" REMOVE {}", unset.join(", ")));
+    let set: Vec<_> = content.iter().map(|(name, _)| format!("{name} = :{name}")).collect();
+    let text = format!(
+        "SET {VERSION} = if_not_exists({VERSION}, :zero) + :one, {} REMOVE {}",
+        set.join(", "),
+        unset.join(", ")
+    );
+    let counting = [("zero", decimal(0)), ("one", decimal(1))];
+    let values =
+        content.into_iter().chain(counting).map(|(name, value)| (format!(":{name}"), value)).collect();
     (text, values)
 }
 

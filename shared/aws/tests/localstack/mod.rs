@@ -32,14 +32,14 @@ pub fn address() -> String {
 /// Clients of the emulator. Panics when nobody answers there: a test without it proves nothing.
 pub async fn clients() -> Clients {
     let address = address();
-    match timeout(Duration::from_secs(5), TcpStream::connect(&address)).await {
-        Ok(Ok(_)) => Clients::at(&endpoint()).await,
-        Ok(Err(error)) => panic!("{}", missing(&address, &error.to_string())),
-        Err(_) => panic!("{}", missing(&address, "no answer within 5 seconds")),
+    let connected = timeout(Duration::from_secs(5), TcpStream::connect(&address)).await;
+    match connected.unwrap_or_else(|late| Err(late.into())) {
+        Ok(_) => Clients::at(&endpoint()).await,
+        Err(error) => panic!("{}", missing(&address, &error)),
     }
 }
 
-fn missing(address: &str, why: &str) -> String {
+fn missing(address: &str, why: &std::io::Error) -> String {
     format!(
         "these tests need LocalStack (s3, sqs, dynamodb, secretsmanager, sns) at {address}, and there is \
          none: {why}. Start it (`docker run -p 4566:4566 localstack/localstack`) or set AWS_ENDPOINT_URL"
