@@ -13,7 +13,7 @@
 //!
 //! - **Order.** Any number of processes write at once. What is stored is never what a process wrote
 //!   but what is read from the store behind after the write; and that only if nobody has stored the
-//!   same place since the read began ([`records`]). So the last to store has read last.
+//!   same place since the read began. So the last to store has read last.
 //! - **Faults.** Before a write its places are noted. Where a process is killed after the write, or the
 //!   write's outcome is unknown, the note stays, and [`Mirror::settle`] reads the place again.
 //! - **Gate.** It is closed until a keeper has seen that the store behind is the one that this mirror
