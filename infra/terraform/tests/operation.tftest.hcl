@@ -200,6 +200,11 @@ run "dashboard" {
   }
 
   assert {
+    condition     = sum([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.metrics)]) <= 50
+    error_message = "A dashboard of more than 50 metrics is not free."
+  }
+
+  assert {
     condition     = alltrue([for name in keys(module.queue) : strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"fettle-${name}-dead\"")])
     error_message = "Every queue's dead letters are on the dashboard."
   }
