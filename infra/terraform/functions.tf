@@ -19,9 +19,14 @@ locals {
       FETTLE_LOG        = var.log_level
       FETTLE_LOG_FORMAT = "json"
     },
-    var.oidc == null ? {} : {
-      FETTLE_OIDC_ISSUER   = var.oidc.issuer
-      FETTLE_OIDC_AUDIENCE = var.oidc.audience
+    {
+      for name, value in {
+        FETTLE_OIDC_ISSUER          = try(var.oidc.issuer, null)
+        FETTLE_OIDC_AUDIENCE        = try(var.oidc.audience, null)
+        FETTLE_OIDC_WORKSPACE_CLAIM = try(var.oidc.workspace_claim, null)
+        FETTLE_OIDC_ROLE_CLAIM      = try(var.oidc.role_claim, null)
+        FETTLE_OIDC_ROLES           = try(join(",", [for claim, role in var.oidc.roles : "${claim}=${role}"]), null)
+      } : name => value if value != null && value != ""
     },
     { for name, limit in var.limits : "FETTLE_${upper(name)}" => format("%d", limit) if limit != null },
   )

@@ -144,10 +144,13 @@ variable "old_version_days" {
 # Who may call
 
 variable "oidc" {
-  description = "The OpenID Connect issuer whose tokens are taken, and the audience that they must be for; API keys if null."
+  description = "The OpenID Connect issuer whose tokens are taken beside API keys, the audience that they must be for, the claims that say workspace and role, and the role of each value of the latter. Only API keys if null."
   type = object({
-    issuer   = string
-    audience = string
+    issuer          = string
+    audience        = string
+    workspace_claim = optional(string)
+    role_claim      = optional(string)
+    roles           = optional(map(string), {})
   })
   default = null
 
@@ -159,6 +162,11 @@ variable "oidc" {
   validation {
     condition     = var.oidc == null ? true : trimspace(var.oidc.audience) != ""
     error_message = "oidc.audience may not be empty: a token for any other system would be taken."
+  }
+
+  validation {
+    condition     = var.oidc == null ? true : alltrue([for role in values(var.oidc.roles) : contains(["admin", "editor", "viewer", "predictor"], role)])
+    error_message = "oidc.roles maps values of the role's claim to admin, editor, viewer or predictor."
   }
 }
 

@@ -45,7 +45,11 @@ run "queues" {
   }
 
   assert {
-    condition     = alltrue([for queue in values(module.queue) : queue.described.deliveries == 5])
+    condition = alltrue([
+      for name, queue in module.queue :
+      jsondecode(queue.described.redrive) == { deadLetterTargetArn = "arn:aws:sqs:eu-central-1:123456789012:fettle-${name}-dead", maxReceiveCount = 5 } &&
+      jsondecode(queue.described.redrive_allow) == { redrivePermission = "byQueue", sourceQueueArns = ["arn:aws:sqs:eu-central-1:123456789012:fettle-${name}"] }
+    ])
     error_message = "A message is a dead letter after the five deliveries that the program counts on."
   }
 
@@ -200,6 +204,11 @@ run "dashboard" {
   }
 
   assert {
+    condition     = sum([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.metrics)]) <= 50
+    error_message = "A dashboard of more than 50 metrics is not free."
+  }
+
+  assert {
     condition     = alltrue([for name in keys(module.queue) : strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"fettle-${name}-dead\"")])
     error_message = "Every queue's dead letters are on the dashboard."
   }
@@ -287,7 +296,7 @@ run "own_key" {
   assert {
     condition = (
       aws_sns_topic.alarms.kms_master_key_id == var.kms_key_arn && aws_sns_topic.events.kms_master_key_id == var.kms_key_arn &&
-      alltrue([for queue in values(module.queue) : alltrue(queue.described.encrypted)])
+      alltrue([for queue in values(module.queue) : queue.described.kms_keys == [var.kms_key_arn, var.kms_key_arn]])
     )
     error_message = "Topics and queues are encrypted with the operator's key."
   }

@@ -120,7 +120,7 @@ run "settings_of_an_issuer_and_limits" {
   command = plan
 
   variables {
-    oidc   = { issuer = "https://login.example.com/realm", audience = "fettle" }
+    oidc   = { issuer = "https://login.example.com/realm", audience = "fettle", role_claim = "groups", roles = { ml-team = "editor", ops = "admin" } }
     limits = { max_rows = 1000000, max_upload_bytes = 5368709120 }
   }
 
@@ -128,7 +128,10 @@ run "settings_of_an_issuer_and_limits" {
     condition = (
       local.environment["FETTLE_AUTH"] == "oidc" &&
       local.environment["FETTLE_OIDC_ISSUER"] == "https://login.example.com/realm" &&
-      local.environment["FETTLE_OIDC_AUDIENCE"] == "fettle"
+      local.environment["FETTLE_OIDC_AUDIENCE"] == "fettle" &&
+      local.environment["FETTLE_OIDC_ROLE_CLAIM"] == "groups" &&
+      local.environment["FETTLE_OIDC_ROLES"] == "ml-team=editor,ops=admin" &&
+      !contains(keys(local.environment), "FETTLE_OIDC_WORKSPACE_CLAIM")
     )
     error_message = "An issuer's tokens are taken."
   }

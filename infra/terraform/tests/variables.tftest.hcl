@@ -104,10 +104,12 @@ run "wrong_in_a_third_way" {
 
   expect_failures = [
     var.name,
+    var.oidc,
   ]
 
   variables {
-    name = "fettle-" # name that ends with a hyphen
+    name = "fettle-"                                                                                    # name that ends with a hyphen
+    oidc = { issuer = "https://login.example.com", audience = "fettle", roles = { ml-team = "owner" } } # role that is none
   }
 }
 

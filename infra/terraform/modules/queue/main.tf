@@ -20,9 +20,12 @@ resource "aws_sqs_queue" "this" {
   kms_master_key_id       = var.kms_key_arn
 
   redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.dead.arn
+    deadLetterTargetArn = "${var.arn}-dead"
     maxReceiveCount     = local.deliveries
   })
+
+  # Named by its ARN, and not read from it, so that the plan shows it.
+  depends_on = [aws_sqs_queue.dead]
 }
 
 resource "aws_sqs_queue" "dead" {

@@ -21,7 +21,8 @@ output "described" {
     retention_s         = aws_sqs_queue.this.message_retention_seconds
     dead_retention_s    = aws_sqs_queue.dead.message_retention_seconds
     encrypted           = [for queue in [aws_sqs_queue.this, aws_sqs_queue.dead] : queue.sqs_managed_sse_enabled == true || queue.kms_master_key_id != null]
-    deliveries          = local.deliveries
+    kms_keys            = [for queue in [aws_sqs_queue.this, aws_sqs_queue.dead] : queue.kms_master_key_id]
+    redrive             = aws_sqs_queue.this.redrive_policy
     policy              = aws_sqs_queue_policy.this.policy
     dead_policy         = aws_sqs_queue_policy.dead.policy
     redrive_allow       = aws_sqs_queue_redrive_allow_policy.dead.redrive_allow_policy
