@@ -2,10 +2,12 @@
 
 mod clients;
 mod notifier;
+mod oidc;
 mod provision_topic;
 mod secrets;
 
 pub use clients::Clients;
 pub use notifier::SnsNotifier;
+pub use oidc::{OidcAuth, OidcSettings};
 pub use provision_topic::create_topic;
 pub use secrets::SecretsManagerKeys;
