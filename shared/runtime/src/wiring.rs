@@ -9,7 +9,8 @@ use crate::config::{
 };
 use crate::error::StartError;
 use fettle_aws::{
-    Clients, DynamoDatabase, LambdaCompute, S3Storage, SecretsManagerKeys, SnsNotifier, SqsQueue,
+    Clients, DynamoDatabase, LambdaCompute, OidcAuth, OidcSettings, S3Storage, SecretsManagerKeys,
+    SnsNotifier, SqsQueue,
 };
 use fettle_backend::app::Slots;
 use fettle_backend::clock::Clock;
@@ -112,7 +113,16 @@ pub(crate) async fn wire(
     let keys: Arc<dyn Auth> = Arc::new(KeyAuth::new(Arc::clone(&database)));
     let auth = match &config.auth {
         AuthChoice::Keys => keys,
-        AuthChoice::Oidc { .. } => keys,
+        AuthChoice::Oidc { issuer, audience, workspace_claim, role_claim, roles } => {
+            let settings = OidcSettings {
+                workspace_claim: workspace_claim.clone(),
+                role_claim: role_claim.clone(),
+                roles: roles.clone(),
+                allow_http: issuer.starts_with("http://"),
+                ..OidcSettings::new(issuer, audience)
+            };
+            Arc::new(OidcAuth::new(settings, keys)?)
+        }
     };
     Ok((Slots { storage, database, secrets, auth, queue, compute, notifier }, local))
 }
