@@ -288,6 +288,48 @@ pub(crate) struct Prediction {
 }
 
 #[derive(Debug, Deserialize)]
+pub(crate) struct Secret {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) kind: Option<String>,
+    #[serde(default)]
+    pub(crate) last_four: Option<String>,
+    pub(crate) readable: bool,
+    #[serde(default)]
+    pub(crate) remedy: Option<String>,
+    pub(crate) updated_at: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Rotation {
+    pub(crate) rotated: u64,
+    pub(crate) already: u64,
+    pub(crate) unreadable: Vec<String>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Queue {
+    pub(crate) name: String,
+    pub(crate) depth: u64,
+    pub(crate) dead_letters: u64,
+    #[serde(default)]
+    pub(crate) more_dead_letters: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DeadLetter {
+    pub(crate) id: String,
+    pub(crate) attempts: u32,
+    pub(crate) body: Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Redriven {
+    pub(crate) redriven: u64,
+}
+
+#[derive(Debug, Deserialize)]
 pub(crate) struct Key {
     pub(crate) id: String,
     pub(crate) name: String,

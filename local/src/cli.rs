@@ -1,7 +1,7 @@
 //! The command line, as clap reads it. The comments are the help texts.
 
 use crate::commands::{
-    completions, datasets, demo, deploy, health, init, keys, models, predict, runs, train, up,
+    completions, datasets, demo, deploy, health, init, keys, models, predict, queues, runs, secrets, train, up,
 };
 use crate::connection::Connection;
 use crate::failure::EXIT_CODES;
@@ -54,6 +54,12 @@ pub(crate) enum Command {
     /// Make and revoke the keys that the API takes
     #[command(subcommand, visible_alias = "key")]
     Keys(keys::Keys),
+    /// Keep values that are written and never shown again
+    #[command(subcommand, visible_alias = "secret")]
+    Secrets(secrets::Secrets),
+    /// Look after the queues, and what was given up on them
+    #[command(subcommand, visible_alias = "queue")]
+    Queues(queues::Queues),
     /// Print the API's description
     Openapi,
     /// Print the registry of operations, from which Terraform makes the platform

@@ -10,7 +10,9 @@ pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod predict;
 pub(crate) mod push;
+pub(crate) mod queues;
 pub(crate) mod runs;
+pub(crate) mod secrets;
 pub(crate) mod train;
 pub(crate) mod up;
 pub(crate) mod watch;
@@ -54,5 +56,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Deployments(deployments) => deployments.run(&session()?),
         Command::Predict(predict) => predict.run(&session()?),
         Command::Keys(keys) => keys.run(&session()?),
+        Command::Secrets(secrets) => secrets.run(&session()?),
+        Command::Queues(queues) => queues.run(&session()?),
     }
 }

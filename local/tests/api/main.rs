@@ -12,4 +12,6 @@ mod golden_path;
 mod idempotency;
 mod kill;
 mod permissions;
+mod queues;
 mod revisions;
+mod secrets;

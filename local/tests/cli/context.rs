@@ -194,7 +194,7 @@ impl std::fmt::Display for Ran {
 
 /// What differs from run to run, and what stands for it in a snapshot.
 pub(crate) const FILTERS: &[(&str, &str)] = &[
-    (r"\b(ds|run|trl|mdl|dep|req)_[0-9a-f-]{32,36}", "[$1 id]"),
+    (r"\b(ds|run|trl|mdl|dep|sec|req)_[0-9a-f-]{32,36}", "[$1 id]"),
     (r"\bboot-[0-9a-f-]{32,36}", "[boot]"),
     (r"\b[a-z2-7]{16}\b", "[key id]"),
     (r"\b[0-9a-f]{64}\b", "[sha256]"),

@@ -31,6 +31,11 @@ fn every_answer_is_json() {
         (&["predict", "penguins", "penguins.csv"], "predictions"),
         (&["keys", "create", "one", "--role", "viewer"], "key"),
         (&["keys", "list"], "items"),
+        (&["secrets", "list"], "items"),
+        (&["secrets", "rotate"], "rotated"),
+        (&["queues", "list"], "items"),
+        (&["queues", "dead", "trial"], "items"),
+        (&["queues", "redrive", "trial"], "redriven"),
         (&["openapi"], "paths"),
     ] {
         let json = context.fettle(&[arguments, &["--json"]].concat()).json();

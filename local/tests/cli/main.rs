@@ -10,5 +10,7 @@ mod json;
 mod keys;
 mod models;
 mod predict;
+mod queues;
+mod secrets;
 mod train;
 mod up;
