@@ -23,6 +23,11 @@ pub(crate) async fn load<T: DeserializeOwned>(
     database.get(key).await?.map(decode).transpose()
 }
 
+/// The record in an item.
+pub(crate) fn read<T: DeserializeOwned>(item: &Item) -> Result<T> {
+    T::deserialize(&item.value).map_err(Problem::internal)
+}
+
 fn decode<T: DeserializeOwned>(item: Item) -> Result<Stored<T>> {
     let value = serde_json::from_value(item.value).map_err(Problem::internal)?;
     Ok(Stored { value, revision: item.version })

@@ -65,6 +65,16 @@ impl KeyRing {
         let inside: Opened = serde_json::from_slice(&inside).map_err(|_| refused())?;
         if inside.place == place { Ok(inside.value) } else { Err(refused()) }
     }
+
+    /// Whether the text has the form of a sealed value.
+    pub fn is_sealed(text: &str) -> bool {
+        text.starts_with(MARK)
+    }
+
+    /// Whether a key of the ring sealed the value, for whatever place.
+    pub fn can_open(&self, sealed: &str) -> bool {
+        sealed.strip_prefix(MARK).is_some_and(|token| self.0.decrypt(token).is_ok())
+    }
 }
 
 #[derive(Deserialize)]
