@@ -102,9 +102,12 @@ pub(crate) async fn first_admin(database: &dyn Database, workspace: &str) -> Res
 
 /// Whether the item is one of those by which callers are let in.
 pub(crate) fn lets_in(key: &Key, workspace: &str) -> bool {
-    key.partition == keys_partition(workspace)
-        || key.partition == first_admin_key().partition
-        || key.partition == id_key("").partition
+    key.partition == keys_partition(workspace) || is_of_platform(key)
+}
+
+/// Whether it is one of those that lie outside of the workspace's partitions.
+pub(crate) fn is_of_platform(key: &Key) -> bool {
+    key.partition == first_admin_key().partition || key.partition == id_key("").partition
 }
 
 /// Whether an item outside of the workspace's partitions is a key of the workspace, or the mark of

@@ -57,7 +57,7 @@ fn check(item: &Item, workspace: &str) -> std::result::Result<(), String> {
         && *partition != idempotency::partition(workspace);
     let belongs = own
         || (*partition == due::partition() && due::belongs(item, workspace))
-        || (keys::lets_in(&item.key, workspace) && keys::belongs(item, workspace));
+        || (keys::is_of_platform(&item.key) && keys::belongs(item, workspace));
     if belongs { Ok(()) } else { Err(format!("`{partition}` does not belong to workspace `{workspace}`")) }
 }
 

@@ -13,7 +13,7 @@ use futures_util::stream;
 use serde::Serialize;
 use serde_json::json;
 use std::io::{Cursor, Read, Seek, SeekFrom};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::io::StreamReader;
@@ -90,6 +90,8 @@ where
     R: Read + Seek + Send + 'static,
 {
     let report = Arc::clone(report);
+    let wanted = Arc::new(());
+    let still = Arc::downgrade(&wanted);
     let reading = tokio::task::spawn_blocking(move || {
         let mut archive = archive;
         let length = archive.seek(SeekFrom::End(0)).and_then(|length| archive.rewind().map(|()| length));
@@ -102,21 +104,27 @@ where
                 report(Progress { doing, done, of: Some(of) });
             }
         };
-        let seen = read(Told { archive: &mut archive, tell, done: 0 }, extent, &mut each)?;
+        let seen = read(Told { archive: &mut archive, tell, done: 0, wanted: still }, extent, &mut each)?;
         Ok((archive, seen))
     });
-    reading.await.map_err(Problem::internal)?
+    let read = reading.await.map_err(Problem::internal)?;
+    drop(wanted);
+    read
 }
 
-/// Tells how much was read.
+/// Tells how much was read, and reads on only while somebody waits for it.
 struct Told<'a, R, F> {
     archive: &'a mut R,
     tell: F,
     done: u64,
+    wanted: Weak<()>,
 }
 
 impl<R: Read, F: FnMut(u64)> Read for Told<'_, R, F> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.wanted.strong_count() == 0 {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
         let read = self.archive.read(buffer)?;
         self.done += read as u64;
         (self.tell)(self.done);
@@ -333,8 +341,8 @@ impl Restore<'_> {
 
     /// Writes items; how many sealed values in them can not be opened.
     async fn write_items(&self, items: Vec<Item>) -> Result<u64> {
-        for item in items.iter().filter(|item| keys::lets_in(&item.key, self.workspace())) {
-            // Keys are under their id alone: none of another workspace's may be taken over.
+        // Keys are under their id alone as well: none of another workspace's may be taken over.
+        for item in items.iter().filter(|item| keys::is_of_platform(&item.key)) {
             let there = self.slots.database.get(&item.key).await?;
             if there.is_some_and(|there| !keys::belongs(&there, self.workspace())) {
                 return Err(refused("it has a key that is another workspace's here"));

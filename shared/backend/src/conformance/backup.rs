@@ -182,7 +182,7 @@ pub async fn a_workspace_is_the_same_elsewhere((from, to): Places, workspace: &s
     let deployment = deployments::show(&there, workspace, "shop").await.unwrap();
     assert_eq!((deployment.model.as_str(), deployment.version), ("toys", Some(1)));
     let request = serde_json::from_value(json!({ "rows": [{ "size": 3, "colour": "red" }] })).unwrap();
-    let answer = deployments::predict(&there, workspace, "shop", request).await.unwrap();
+    let answer = deployments::predict(&there, workspace, "shop", request, String::new()).await.unwrap();
     assert!(json!(answer)["predictions"][0].is_object(), "{}", json!(answer));
 }
 

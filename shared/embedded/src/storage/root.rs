@@ -20,6 +20,7 @@ pub(super) struct Root {
     path: PathBuf,
     /// Held while folders come and go, so that none goes before what is moved there has arrived.
     folders: Mutex<()>,
+    read_only: bool,
 }
 
 impl Root {
@@ -30,7 +31,17 @@ impl Root {
             std::fs::remove_dir_all(&unfinished)?;
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&unfinished)?;
-        Ok(Self { path, folders: Mutex::new(()) })
+        Ok(Self { path, folders: Mutex::new(()), read_only: false })
+    }
+
+    /// Opens a root that another process may be using, and changes nothing there.
+    pub(super) fn open_to_read(path: PathBuf) -> io::Result<Self> {
+        std::fs::read_dir(&path)?;
+        Ok(Self { path, folders: Mutex::new(()), read_only: true })
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        if self.read_only { Err(io::ErrorKind::ReadOnlyFilesystem.into()) } else { Ok(()) }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -44,6 +55,7 @@ impl Root {
 
     /// A file beside the objects, removed again unless it is moved to its place.
     pub(super) fn begin(&self) -> io::Result<NamedTempFile> {
+        self.check_writable()?;
         NamedTempFile::new_in(self.path.join(UNFINISHED))
     }
 
@@ -72,6 +84,7 @@ impl Root {
 
     /// Removes an object, if it is there, and the folders that it leaves empty; durably.
     pub(super) fn remove(&self, key: &str) -> io::Result<()> {
+        self.check_writable()?;
         let path = self.file(key);
         let kept = {
             let _changing = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
