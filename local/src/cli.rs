@@ -1,6 +1,8 @@
 //! The command line, as clap reads it. The comments are the help texts.
 
-use crate::commands::{completions, datasets, demo, deploy, keys, models, predict, runs, train, up};
+use crate::commands::{
+    backup, completions, datasets, demo, deploy, keys, models, predict, restore, runs, train, up,
+};
 use crate::connection::Connection;
 use crate::failure::EXIT_CODES;
 use clap::{Parser, Subcommand};
@@ -48,6 +50,10 @@ pub(crate) enum Command {
     /// Make and revoke the keys that the API takes
     #[command(subcommand, visible_alias = "key")]
     Keys(keys::Keys),
+    /// Write a workspace to a file
+    Backup(backup::Backup),
+    /// Bring a workspace back from a file, here or elsewhere
+    Restore(restore::Restore),
     /// Print the API's description
     Openapi,
     /// Print the registry of operations, from which Terraform makes the platform

@@ -1,5 +1,6 @@
 //! One module a command.
 
+pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod datasets;
 pub(crate) mod demo;
@@ -8,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod predict;
 pub(crate) mod push;
+pub(crate) mod restore;
 pub(crate) mod runs;
 pub(crate) mod train;
 pub(crate) mod up;
@@ -50,5 +52,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Deployments(deployments) => deployments.run(&session()?),
         Command::Predict(predict) => predict.run(&session()?),
         Command::Keys(keys) => keys.run(&session()?),
+        Command::Backup(backup) => backup.run(&connection.data, json),
+        Command::Restore(restore) => restore.run(&connection.data, json),
     }
 }

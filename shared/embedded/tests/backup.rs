@@ -226,7 +226,7 @@ async fn progress_is_told_from_the_beginning_to_the_end() {
         (Doing::RestoringObjects, saved.bytes),
         (Doing::RestoringItems, saved.items),
     ] {
-        assert_eq!(of(doing).last().unwrap().done, all, "{doing:?}");
+        assert_eq!(of(doing).next_back().unwrap().done, all, "{doing:?}");
         assert!(of(doing).all(|progress| progress.done <= all), "{doing:?}");
     }
 }

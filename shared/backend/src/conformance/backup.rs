@@ -90,7 +90,9 @@ async fn deliver(app: &App) {
                     QueueName::Trial => {
                         trials::work(app, &serde_json::from_value(message.body).unwrap()).await.unwrap();
                     }
-                    _ => events::tell(app, &serde_json::from_value(message.body).unwrap()).await.unwrap(),
+                    QueueName::Notify => {
+                        events::tell(app, &serde_json::from_value(message.body).unwrap()).await.unwrap()
+                    }
                 }
                 app.slots.queue.delete(queue, &message.receipt).await.unwrap();
             }
