@@ -1,7 +1,7 @@
 //! The command line, as clap reads it. The comments are the help texts.
 
 use crate::commands::{
-    completions, datasets, demo, deploy, health, init, keys, models, predict, queues, runs, secrets, train, up,
+    backup, completions, datasets, demo, deploy, health, init, keys, models, predict, queues, restore, runs, secrets, train, up,
 };
 use crate::connection::Connection;
 use crate::failure::EXIT_CODES;
@@ -60,6 +60,10 @@ pub(crate) enum Command {
     /// Look after the queues, and what was given up on them
     #[command(subcommand, visible_alias = "queue")]
     Queues(queues::Queues),
+    /// Write a workspace to a file
+    Backup(backup::Backup),
+    /// Bring a workspace back from a file, here or elsewhere
+    Restore(restore::Restore),
     /// Print the API's description
     Openapi,
     /// Print the registry of operations, from which Terraform makes the platform

@@ -1,4 +1,5 @@
-//! The platform inside this process, for `fettle up` and `fettle demo`.
+//! The platform inside this process, for `fettle up` and `fettle demo`, and its slots for what works on
+//! them directly.
 
 use crate::failure::{Exit, Failure, Result};
 use fettle_runtime::{Config, StartError};
@@ -54,5 +55,22 @@ impl From<StartError> for Failure {
             StartError::Port { .. } | StartError::Problem(_) | StartError::Listen { .. } => Exit::Failed,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+/// Why a use case was not done, when no server is in between.
+impl From<fettle_backend::problem::Problem> for Failure {
+    fn from(problem: fettle_backend::problem::Problem) -> Self {
+        let body = problem.body();
+        // The log that has the rest of the story is this program's own output.
+        let cause = std::error::Error::source(&problem).map(|cause| {
+            let below = cause.source().map_or_else(String::new, |below| format!(": {below}"));
+            format!(" ({cause}{below})")
+        });
+        let failure = Self::failed(body.detail + &cause.unwrap_or_default());
+        match body.remedy {
+            Some(remedy) => failure.remedy(remedy),
+            None => failure,
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! One module a command.
 
+pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod datasets;
 pub(crate) mod demo;
@@ -11,6 +12,7 @@ pub(crate) mod models;
 pub(crate) mod predict;
 pub(crate) mod push;
 pub(crate) mod queues;
+pub(crate) mod restore;
 pub(crate) mod runs;
 pub(crate) mod secrets;
 pub(crate) mod train;
@@ -58,5 +60,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Keys(keys) => keys.run(&session()?),
         Command::Secrets(secrets) => secrets.run(&session()?),
         Command::Queues(queues) => queues.run(&session()?),
+        Command::Backup(backup) => backup.run(&connection.data, json),
+        Command::Restore(restore) => restore.run(&connection.data, json),
     }
 }

@@ -87,18 +87,29 @@ fn lists_page() {
         client.post("/v1/datasets", &json!({"name": name})).json(201);
     }
     let (mut names, mut path) = (Vec::new(), "/v1/datasets?limit=2".to_owned());
+    let mut cursors = Vec::new();
     loop {
         let page = client.get(&path).json(200);
         let items = page["items"].as_array().unwrap();
         assert!(items.len() <= 2);
         names.extend(items.iter().map(|item| item["name"].as_str().unwrap().to_owned()));
         let Some(cursor) = page["next_cursor"].as_str() else { break };
+        cursors.push(cursor.to_owned());
         path = format!("/v1/datasets?limit=2&cursor={cursor}");
     }
     assert_eq!(names, ["a", "b", "c", "d", "e"]);
     client.get("/v1/datasets?limit=0").problem(422, "invalid-field", &["limit"]);
     client.get("/v1/datasets?limit=many").problem(422, "invalid-field", &["limit"]);
     client.get("/v1/datasets?cursor=%00").problem(422, "invalid-field", &["cursor"]);
+    // Of another list, changed, or made up.
+    for path in [
+        format!("/v1/models?cursor={}", cursors[0]),
+        format!("/v1/datasets?cursor={}A", cursors[0]),
+        format!("/v1/datasets?cursor={}", &cursors[0][1..]),
+        "/v1/datasets?cursor=Yg".to_owned(),
+    ] {
+        client.get(&path).problem(422, "invalid-field", &["cursor"]);
+    }
 }
 
 #[test]

@@ -209,6 +209,8 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"─+", "──"),
     (r"(\S) {2,}", "$1  "),
     (r"(?m)^ {4,}", "    "),
+    // How many records there are depends on whether an event has been told already.
+    (r"(?m)^default  \d+", "default  [count]"),
     // Which estimator is the best is the engine's affair.
     (r"(?m)(^ +\d+  [a-z_]+( \w+=\S+)*  \[score\].*\n)+", "    [leaderboard]\n"),
     (r"\d+ models to predict", "[count] models to predict"),

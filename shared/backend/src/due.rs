@@ -7,7 +7,8 @@
 //! what is due and for nothing else, however much there is.
 
 use crate::app::App;
-use crate::ports::{Condition, Key, Outgoing, Query, QueueName, Write};
+use crate::datasets;
+use crate::ports::{Condition, Item, Key, Outgoing, Query, QueueName, Write};
 use crate::problem::{Problem, Result};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,36 @@ pub(crate) fn renew(
         writes.push(before.remove());
     }
     Ok((key, writes))
+}
+
+/// The key of the entry that a record of unfinished work keeps.
+pub(crate) fn key_in(record: &Value) -> Option<Key> {
+    Some(Key::new(PARTITION, record.get("due")?.as_str()?))
+}
+
+/// What is due in all workspaces: the partition, for whoever looks for one workspace's entries.
+pub(crate) fn partition() -> &'static str {
+    PARTITION
+}
+
+/// Whether it is an entry of the workspace, by its key and by its message.
+pub(crate) fn belongs(item: &Item, workspace: &str) -> bool {
+    let Ok(due) = serde_json::from_value::<Due>(item.value.clone()) else { return false };
+    let of_message = match due.message.get("workspace") {
+        Some(of) => of == workspace,
+        None => due
+            .message
+            .get("key")
+            .and_then(Value::as_str)
+            .and_then(datasets::parse_upload_key)
+            .is_some_and(|(of, ..)| of == workspace),
+    };
+    of_message && item.key.sort.split('/').nth(1) == Some(workspace)
+}
+
+/// Whether it is an entry that no record keeps the key of: an event that is to be told.
+pub(crate) fn tells(item: &Item) -> bool {
+    serde_json::from_value::<Due>(item.value.clone()).is_ok_and(|due| due.queue == QueueName::Notify)
 }
 
 /// Sends the messages of entries that are late, once each, and again after twice as long each time

@@ -12,6 +12,11 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// Where a workspace's keys are kept. No backup has them: they are forgotten after a day anyway.
+pub(crate) fn partition(workspace: &str) -> String {
+    format!("{workspace}/idempotency")
+}
+
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Serialize, Deserialize)]
@@ -43,7 +48,7 @@ impl<'a> Idempotency<'a> {
             Some(key)
                 if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) =>
             {
-                Some(Key::new(format!("{}/idempotency", call.workspace()?), format!("{operation}/{key}")))
+                Some(Key::new(partition(call.workspace()?), format!("{operation}/{key}")))
             }
             Some(_) => {
                 return Err(Problem::invalid(

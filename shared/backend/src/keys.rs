@@ -1,15 +1,16 @@
 //! API keys: `ftl_`, an id, and a secret that is shown once and stored as a hash.
 
 use crate::app::App;
+use crate::backup::{Heads, Parts};
 use crate::clock::Clock;
 use crate::idempotency::{Idempotency, Seen, hex};
 use crate::ids::Ids;
 use crate::limits::NAME_CHARS;
 use crate::operation::Call;
 use crate::permission::Role;
-use crate::ports::{self, Auth, Caller, Condition, Database, Key, Write};
+use crate::ports::{self, Auth, Caller, Condition, Database, Item, Key, Write};
 use crate::problem::{Kind, Problem, Result};
-use crate::record::{List, PageRequest, create, list as page, load};
+use crate::record::{List, PageRequest, create, list as page, load, read};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -79,6 +80,44 @@ fn keys_partition(workspace: &str) -> String {
 
 fn key_key(workspace: &str, id: &str) -> Key {
     Key::new(keys_partition(workspace), id)
+}
+
+/// Keys as a backup finds them: each with its entry by the id alone.
+pub(crate) fn heads(workspace: &str) -> Heads {
+    Heads { partition: keys_partition(workspace), parts }
+}
+
+fn parts(_workspace: &str, head: &Item) -> Result<Parts> {
+    let record: KeyRecord = read(head)?;
+    Ok(Parts { keys: vec![id_key(&record.id)], ..Parts::default() })
+}
+
+/// The mark that the platform has its first admin key, if that is a key of the workspace.
+pub(crate) async fn first_admin(database: &dyn Database, workspace: &str) -> Result<Option<Item>> {
+    let Some(item) = database.get(&first_admin_key()).await? else { return Ok(None) };
+    let id: String = read(&item)?;
+    let known = database.get(&key_key(workspace, &id)).await?.is_some();
+    Ok(known.then_some(item))
+}
+
+/// Whether the item is one of those by which callers are let in.
+pub(crate) fn lets_in(key: &Key, workspace: &str) -> bool {
+    key.partition == keys_partition(workspace) || is_of_platform(key)
+}
+
+/// Whether it is one of those that lie outside of the workspace's partitions.
+pub(crate) fn is_of_platform(key: &Key) -> bool {
+    key.partition == first_admin_key().partition || key.partition == id_key("").partition
+}
+
+/// Whether an item outside of the workspace's partitions is a key of the workspace, or the mark of
+/// the first one.
+pub(crate) fn belongs(item: &Item, workspace: &str) -> bool {
+    if item.key == first_admin_key() {
+        return item.value.is_string();
+    }
+    read::<KeyRecord>(item)
+        .is_ok_and(|record| record.workspace == workspace && item.key == id_key(&record.id))
 }
 
 fn first_admin_key() -> Key {

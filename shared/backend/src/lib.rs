@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod app;
+pub mod backup;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -2,13 +2,15 @@
 //! versions.
 
 use crate::app::App;
+use crate::backup::{Heads, Parts};
 use crate::idempotency::{Idempotency, Seen};
 use crate::limits::check_name;
 use crate::operation::Call;
-use crate::ports::{Key, Presigned};
+use crate::ports::{Item, Key, Presigned};
 use crate::problem::{Kind, Problem, Result};
 use crate::record::{
-    ATTEMPTS, List, PageRequest, Stored, all, back_off, check_revision, create, list as page, load, update,
+    ATTEMPTS, List, PageRequest, Stored, all, back_off, check_revision, create, list as page, load, read,
+    update,
 };
 use crate::runs::{
     self, ArtifactRef, DatasetRef, RunRecord, Score, TrialStatus, artifact_key, run_key, scores,
@@ -138,6 +140,17 @@ pub(crate) struct ModelRecord {
 
 fn models_partition(workspace: &str) -> String {
     format!("{workspace}/model")
+}
+
+/// Models as a backup finds them: each with the versions that it counts.
+pub(crate) fn heads(workspace: &str) -> Heads {
+    Heads { partition: models_partition(workspace), parts }
+}
+
+fn parts(workspace: &str, head: &Item) -> Result<Parts> {
+    let record: ModelRecord = read(head)?;
+    let next = version_key(workspace, &record.id, record.latest + 1);
+    Ok(Parts { growing: Some(next), ..Parts::default() })
 }
 
 fn model_key(workspace: &str, name: &str) -> Key {

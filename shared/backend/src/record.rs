@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 /// A record and the revision in which it was read.
 #[derive(Debug, Clone)]
@@ -21,6 +22,11 @@ pub(crate) async fn load<T: DeserializeOwned>(
     key: &Key,
 ) -> Result<Option<Stored<T>>> {
     database.get(key).await?.map(decode).transpose()
+}
+
+/// The record in an item.
+pub(crate) fn read<T: DeserializeOwned>(item: &Item) -> Result<T> {
+    T::deserialize(&item.value).map_err(Problem::internal)
 }
 
 fn decode<T: DeserializeOwned>(item: Item) -> Result<Stored<T>> {
@@ -57,7 +63,7 @@ pub struct List<T> {
 #[derive(Debug, Clone)]
 pub struct PageRequest {
     limit: usize,
-    after: Option<String>,
+    cursor: Option<String>,
 }
 
 impl PageRequest {
@@ -70,23 +76,44 @@ impl PageRequest {
         if !(1..=Self::MAX).contains(&limit) {
             return Err(Problem::invalid("limit", format!("`limit` is 1 to {}", Self::MAX)));
         }
-        let after = call
-            .query
-            .get("cursor")
-            .map(|cursor| {
-                URL_SAFE_NO_PAD
-                    .decode(cursor)
-                    .ok()
-                    .and_then(|bytes| String::from_utf8(bytes).ok())
-                    .filter(|sort| (1..=512).contains(&sort.len()))
-                    .ok_or_else(|| {
-                        Problem::invalid("cursor", "`cursor` is not one that a list gave")
-                            .remedy("pass `next_cursor` of the page before")
-                    })
-            })
-            .transpose()?;
-        Ok(Self { limit, after })
+        Ok(Self { limit, cursor: call.query.get("cursor").cloned() })
     }
+
+    /// The sort key to go on after.
+    fn after(&self, partition: &str) -> Result<Option<String>> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        read_cursor(partition, cursor).map(Some).ok_or_else(|| {
+            Problem::invalid("cursor", "`cursor` is not one that this list gave")
+                .remedy("pass `next_cursor` of the page before")
+        })
+    }
+}
+
+/// How many bytes of a cursor say that it is one.
+const CHECK: usize = 8;
+
+/// What tells the cursor after a sort key from others, and from what somebody made up.
+///
+/// This needs no secret: the partition begins with the caller's own workspace, so that whoever works the
+/// check out can only ask for what a query of theirs gives anyway.
+fn cursor_check(partition: &str, sort: &str) -> [u8; CHECK] {
+    let text = format!("fettle cursor 1\n{partition}\n{sort}");
+    let mut check = [0; CHECK];
+    check.copy_from_slice(&Sha256::digest(text)[..CHECK]);
+    check
+}
+
+fn write_cursor(partition: &str, sort: &str) -> String {
+    URL_SAFE_NO_PAD.encode([&cursor_check(partition, sort), sort.as_bytes()].concat())
+}
+
+/// The sort key of a cursor that a list of the partition gave.
+fn read_cursor(partition: &str, cursor: &str) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (check, sort) = bytes.split_at_checked(CHECK)?;
+    let sort = std::str::from_utf8(sort).ok()?;
+    let fits = (1..=512).contains(&sort.len()) && check == cursor_check(partition, sort);
+    fits.then(|| sort.to_owned())
 }
 
 /// A page of a partition's records, in the order of the walk.
@@ -96,11 +123,12 @@ pub(crate) async fn list<T: DeserializeOwned>(
     page: &PageRequest,
     descending: bool,
 ) -> Result<List<Stored<T>>> {
-    let query = Query { after: page.after.clone(), descending, ..Query::prefix(partition, "", page.limit) };
+    let after = page.after(&partition)?;
+    let query = Query { after, descending, ..Query::prefix(partition.as_str(), "", page.limit) };
     let found = database.query(&query).await?;
     Ok(List {
         items: found.items.into_iter().map(decode).collect::<Result<_>>()?,
-        next_cursor: found.next.map(|sort| URL_SAFE_NO_PAD.encode(sort)),
+        next_cursor: found.next.map(|sort| write_cursor(&partition, &sort)),
     })
 }
 
@@ -152,4 +180,43 @@ pub(crate) const ATTEMPTS: u32 = 50;
 pub(crate) async fn back_off(attempt: u32, spread: u8) {
     let millis = u64::from(attempt.min(10)) * (1 + u64::from(spread) % 8);
     tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_by_the_list_that_gave_it() {
+        for sort in ["a", "penguins", "run_0192f0c1", "é\n"] {
+            let cursor = write_cursor("w/dataset", sort);
+            assert_eq!(read_cursor("w/dataset", &cursor).as_deref(), Some(sort));
+            for other in ["w/model", "w/datase", "v/dataset", "w/dataset\n"] {
+                assert_eq!(read_cursor(other, &cursor), None, "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_cursor_is_none() {
+        let cursor = write_cursor("w/dataset", "penguins");
+        for at in 0..cursor.len() {
+            for with in ["A", "z", "_", "=", " ", "%", ""] {
+                let mut changed = cursor.clone();
+                changed.replace_range(at..=at, with);
+                assert!(changed == cursor || read_cursor("w/dataset", &changed).is_none(), "{changed}");
+            }
+        }
+        for made_up in [
+            "",
+            &write_cursor("w/dataset", ""),
+            "A",
+            "AAAAAAAAAAA",
+            "cGVuZ3VpbnM",
+            &cursor[..11],
+            &format!("{cursor}AA"),
+        ] {
+            assert_eq!(read_cursor("w/dataset", made_up), None, "{made_up}");
+        }
+    }
 }

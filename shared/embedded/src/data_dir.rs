@@ -6,7 +6,8 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A data directory in use by this process, until this is dropped or the process ends in any way.
+/// A data directory in use by this process, until this is dropped or the process ends in any way; or
+/// one that is only looked into.
 ///
 /// ```text
 /// lock          held while a process uses the directory
@@ -19,7 +20,8 @@ use std::path::{Path, PathBuf};
 pub struct DataDir {
     path: PathBuf,
     boot: String,
-    _lock: File,
+    /// None if it is only looked into.
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -37,7 +39,18 @@ impl DataDir {
                 .map_err(|error| failed("making the directory", &directory).caused_by(error))?;
         }
         let lock = lock(&path)?;
-        Ok(Self { path, boot: boot.into(), _lock: lock })
+        Ok(Self { path, boot: boot.into(), _lock: Some(lock) })
+    }
+
+    /// Looks into a directory that is there, and that another process may be using: nothing may be
+    /// written there. `NotFound` when it holds no platform.
+    pub fn open_to_read(path: impl Into<PathBuf>) -> Result<Self> {
+        let data = Self { path: path.into(), boot: String::new(), _lock: None };
+        if data.platform_db().is_file() {
+            return Ok(data);
+        }
+        let context = format!("there is no platform in the data directory {}", data.path.display());
+        Err(Error::new(ErrorKind::NotFound, context))
     }
 
     /// Where it is.

@@ -74,6 +74,13 @@ impl SqliteDatabase {
         Ok(Self { sqlite, clock, next_sweep: Arc::default() })
     }
 
+    /// Opens a file that is there to read from it, beside the process that writes to it. Writes are
+    /// `Unavailable`; errors as for [`open`](SqliteDatabase::open).
+    pub fn open_to_read(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self> {
+        let sqlite = Sqlite::open_to_read(path.as_ref(), &SCHEMA)?;
+        Ok(Self { sqlite, clock, next_sweep: Arc::default() })
+    }
+
     fn now(&self) -> i64 {
         self.clock.now().as_microsecond()
     }

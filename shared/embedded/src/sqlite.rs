@@ -71,6 +71,19 @@ impl Sqlite {
         })
     }
 
+    /// Opens a file that is there, beside whoever writes to it. Every write is refused.
+    pub(crate) fn open_to_read(path: &Path, schema: &Schema) -> Result<Self> {
+        let connection = connect_reader(path).map_err(|error| opening(path, error))?;
+        check(&connection, path, schema)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            jobs: None,
+            writer: None,
+            idle: Arc::new(Mutex::new(vec![connection])),
+            readers: Arc::new(Semaphore::new(READERS)),
+        })
+    }
+
     /// Runs `work` in a transaction and answers after its commit is on the disk. When it fails,
     /// nothing of it is written. Goes on to its end even if the caller stops waiting.
     pub(crate) async fn write<T: Send + 'static>(
@@ -185,15 +198,15 @@ fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+fn number(connection: &Connection, path: &Path, sql: &str) -> Result<i32> {
+    connection.query_row(sql, [], |row| row.get(0)).map_err(|error| opening(path, error))
+}
+
 /// Checks that the file is ours and of a version that we know; makes it so when it is empty.
 fn prepare(connection: &Connection, path: &Path, schema: &Schema) -> Result<()> {
-    let number = |sql: &str| {
-        connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(|error| opening(path, error))
-    };
-    let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    let application_id = number("PRAGMA application_id")?;
-    let version = number("PRAGMA user_version")?;
-    if tables == 0 && application_id == 0 && version == 0 {
+    let counts = ["SELECT count(*) FROM sqlite_schema", "PRAGMA application_id", "PRAGMA user_version"];
+    let counts = counts.map(|sql| number(connection, path, sql));
+    if counts.into_iter().collect::<Result<Vec<i32>>>()? == [0, 0, 0] {
         let script = format!(
             "BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
             schema.create.concat(),
@@ -202,6 +215,13 @@ fn prepare(connection: &Connection, path: &Path, schema: &Schema) -> Result<()> 
         );
         return connection.execute_batch(&script).map_err(|error| opening(path, error));
     }
+    check(connection, path, schema)
+}
+
+/// Checks that the file is ours and of a version that we know.
+fn check(connection: &Connection, path: &Path, schema: &Schema) -> Result<()> {
+    let application_id = number(connection, path, "PRAGMA application_id")?;
+    let version = number(connection, path, "PRAGMA user_version")?;
     if application_id != schema.application_id {
         return Err(Error::new(
             ErrorKind::Invalid,

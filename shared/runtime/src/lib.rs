@@ -14,6 +14,8 @@ mod messages;
 mod platform;
 #[cfg(feature = "local")]
 mod pump;
+#[cfg(feature = "local")]
+mod slots;
 mod start;
 pub mod telemetry;
 mod wiring;
@@ -24,3 +26,5 @@ pub use error::StartError;
 pub use init::{Found, Init, LOOK};
 #[cfg(feature = "local")]
 pub use platform::{Part, Platform};
+#[cfg(feature = "local")]
+pub use slots::{OpenSlots, ReadSlots, open_slots, open_to_read};

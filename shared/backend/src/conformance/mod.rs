@@ -16,6 +16,7 @@
 #![allow(missing_docs, reason = "a property's name says what holds")]
 
 pub mod auth;
+pub mod backup;
 pub mod compute;
 pub mod database;
 pub mod notifier;
@@ -39,6 +40,15 @@ pub(crate) fn refused<T: Debug>(result: Result<T>, kind: ErrorKind) {
     match result {
         Err(error) => assert_eq!(error.kind(), kind, "{error}"),
         Ok(value) => panic!("expected {kind:?}, not {value:?}"),
+    }
+}
+
+/// Expects a use case to have refused, and to have said that.
+#[track_caller]
+pub(crate) fn refused_problem<T: Debug>(result: crate::problem::Result<T>, said: &str) {
+    match result {
+        Err(problem) => assert!(problem.to_string().contains(said), "{problem}"),
+        Ok(value) => panic!("expected `{said}`, not {value:?}"),
     }
 }
 

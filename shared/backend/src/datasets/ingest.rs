@@ -2,11 +2,11 @@
 
 use super::record::{DatasetColumn, DatasetRecord, Status, VersionRecord, name_key, parse_upload_key, work};
 use super::{profile_key, snapshot_key, version_key};
-use crate::app::App;
+use crate::app::{App, Slots};
 use crate::due::{self, Due};
 use crate::idempotency::hex;
 use crate::limits::check_bytes;
-use crate::ports::{Error, ErrorKind, QueueName};
+use crate::ports::{Error, ErrorKind, Outgoing, QueueName};
 use crate::problem::{Kind, Problem, Result};
 use crate::record::{ATTEMPTS, Stored, back_off, load, update};
 use fettle_engine::table::{Profile, ReadLimits, TableError, profile, read};
@@ -107,6 +107,19 @@ async fn fetch(app: &App, key: &str) -> Result<std::result::Result<Vec<u8>, Prob
         Problem::from(Error::new(ErrorKind::Unavailable, format!("reading {key}")).caused_by(error))
     })?;
     Ok(too_large(bytes.len() as u64).map(|()| bytes))
+}
+
+/// Sends the message for a file that was uploaded to this key, if a version waits for it. Whether it does.
+pub(crate) async fn announce(slots: &Slots, key: &str) -> Result<bool> {
+    let Some((workspace, id, number)) = parse_upload_key(key) else { return Ok(false) };
+    let version = load::<VersionRecord>(&*slots.database, &version_key(workspace, id, number)).await?;
+    let waits = version
+        .is_some_and(|version| version.value.upload == key && version.value.status == Status::AwaitingUpload);
+    if waits {
+        let message = Uploaded { key: key.to_owned() }.message()?;
+        slots.queue.send(QueueName::Ingest, &[Outgoing::now(message)]).await?;
+    }
+    Ok(waits)
 }
 
 fn read_file(bytes: &[u8], limits: &ReadLimits) -> std::result::Result<Read, TableError> {

@@ -4,10 +4,12 @@ mod ingest;
 mod record;
 
 pub use fettle_engine::table::Profile;
+pub(crate) use ingest::announce;
 pub use ingest::{Uploaded, ingest};
 pub use record::{Dataset, DatasetColumn, NewDataset, Status, UPLOADS};
 pub(crate) use record::{
-    DatasetRecord, VersionRecord, object_prefix, profile_key, snapshot_key, version_key,
+    DatasetRecord, VersionRecord, heads, object_prefix, parse_upload_key, profile_key, snapshot_key,
+    version_key,
 };
 
 use crate::app::App;

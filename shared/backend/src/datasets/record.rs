@@ -1,10 +1,11 @@
 //! A data set's records, where they lie, and how they look from outside.
 
+use crate::backup::{Heads, Parts};
 use crate::due::DueKey;
 use crate::limits::check_bytes;
-use crate::ports::{Key, Presigned, UploadTerms};
+use crate::ports::{Item, Key, Presigned, UploadTerms};
 use crate::problem::{Problem, ProblemBody, Result};
-use crate::record::Stored;
+use crate::record::{Stored, read};
 use fettle_engine::table::Kind;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -187,6 +188,20 @@ pub(crate) fn view(record: &DatasetRecord, version: &Stored<VersionRecord>) -> D
 
 pub(crate) fn names_partition(workspace: &str) -> String {
     format!("{workspace}/dataset")
+}
+
+/// Data sets as a backup finds them: by name, each with its id's entry and its versions.
+pub(crate) fn heads(workspace: &str) -> Heads {
+    Heads { partition: names_partition(workspace), parts }
+}
+
+fn parts(workspace: &str, head: &Item) -> Result<Parts> {
+    let record: DatasetRecord = read(head)?;
+    Ok(Parts {
+        keys: vec![id_key(workspace, &record.id)],
+        changing: vec![versions_partition(workspace, &record.id)],
+        ..Parts::default()
+    })
 }
 
 pub(crate) fn name_key(workspace: &str, name: &str) -> Key {

@@ -7,6 +7,7 @@ pub use predict::{Answer, PredictRequest, Prediction, predict, predict_csv};
 pub use served::ServedCache;
 
 use crate::app::App;
+use crate::backup::Heads;
 use crate::idempotency::{Idempotency, Seen};
 use crate::limits::check_name;
 use crate::models::{self, CHAMPION, ModelSchema};
@@ -73,6 +74,11 @@ enum Follows {
 
 fn deployments_partition(workspace: &str) -> String {
     format!("{workspace}/deployment")
+}
+
+/// Deployments as a backup finds them.
+pub(crate) fn heads(workspace: &str) -> Heads {
+    Heads::alone(deployments_partition(workspace))
 }
 
 fn deployment_key(workspace: &str, name: &str) -> Key {

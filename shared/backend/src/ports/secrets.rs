@@ -77,6 +77,16 @@ impl KeyRing {
     pub fn sealed_by_first(&self, place: &str, sealed: &str) -> bool {
         opened(place, sealed, |token| self.first.decrypt(token).ok()).is_some()
     }
+
+    /// Whether the text has the form of a sealed value.
+    pub fn is_sealed(text: &str) -> bool {
+        text.starts_with(MARK)
+    }
+
+    /// Whether a key of the ring sealed the value, for whatever place.
+    pub fn can_open(&self, sealed: &str) -> bool {
+        sealed.strip_prefix(MARK).is_some_and(|token| self.all.decrypt(token).is_ok())
+    }
 }
 
 fn opened(place: &str, sealed: &str, decrypt: impl Fn(&str) -> Option<Vec<u8>>) -> Option<String> {

@@ -4,7 +4,7 @@ mod record;
 mod view;
 
 pub(crate) use record::{
-    ArtifactRef, Best, DatasetRef, FoldRecord, Lease, RunRecord, TrialRecord, artifact_key, event_key,
+    ArtifactRef, Best, DatasetRef, FoldRecord, Lease, RunRecord, TrialRecord, artifact_key, event_key, heads,
     plan_key, run_key, trial_key, trials_partition,
 };
 pub use record::{Event, Events, LeaderboardEntry, NewRun, Progress, Run, RunStatus, Score, TrialStatus};

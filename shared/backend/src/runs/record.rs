@@ -1,8 +1,10 @@
 //! A run's records, where they lie, and how they look from outside.
 
+use crate::backup::{Heads, Parts};
 use crate::due::DueKey;
-use crate::ports::Key;
-use crate::problem::ProblemBody;
+use crate::ports::{Item, Key};
+use crate::problem::{ProblemBody, Result};
+use crate::record::read;
 use fettle_engine::metrics::{Metric, Task};
 use fettle_engine::plan::{FeatureDecision, RunSpec, TrialSpec};
 use jiff::Timestamp;
@@ -361,6 +363,21 @@ pub struct Events {
 
 pub(crate) fn runs_partition(workspace: &str) -> String {
     format!("{workspace}/run")
+}
+
+/// Runs as a backup finds them: each with its plan, its trials and the events that it counts.
+pub(crate) fn heads(workspace: &str) -> Heads {
+    Heads { partition: runs_partition(workspace), parts }
+}
+
+fn parts(workspace: &str, head: &Item) -> Result<Parts> {
+    let record: RunRecord = read(head)?;
+    let next = event_key(workspace, &record.id, record.last_event + 1);
+    Ok(Parts {
+        keys: vec![plan_key(workspace, &record.id)],
+        changing: vec![trials_partition(workspace, &record.id)],
+        growing: Some(next),
+    })
 }
 
 pub(crate) fn run_key(workspace: &str, run: &str) -> Key {

@@ -52,6 +52,20 @@ impl FileStorage {
         Ok(Self { root: Arc::new(root), signer: Signer::new(public_url, signing_key), clock })
     }
 
+    /// Opens a root that is there to read from it, beside the process that uses it. Writes are
+    /// `Unavailable`; what is presigned holds where the same key is.
+    pub fn open_to_read(
+        root: impl Into<PathBuf>,
+        public_url: &str,
+        signing_key: [u8; 32],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let root: PathBuf = root.into();
+        let opening = format!("opening the storage {}", root.display());
+        let root = Root::open_to_read(root).map_err(|error| unavailable(opening, error))?;
+        Ok(Self { root: Arc::new(root), signer: Signer::new(public_url, signing_key), clock })
+    }
+
     /// What a presigned request may do, given its query as percent-decoded pairs; none unless it was
     /// signed here for this method and key, has not been changed and has not expired.
     pub fn verify(

@@ -21,6 +21,7 @@ pub(crate) struct Root {
     path: PathBuf,
     /// Held while folders come and go, so that none goes before what is moved there has arrived.
     folders: Mutex<()>,
+    read_only: bool,
 }
 
 impl Root {
@@ -31,7 +32,17 @@ impl Root {
             std::fs::remove_dir_all(&unfinished)?;
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&unfinished)?;
-        Ok(Self { path, folders: Mutex::new(()) })
+        Ok(Self { path, folders: Mutex::new(()), read_only: false })
+    }
+
+    /// Opens a root that another process may be using, and changes nothing there.
+    pub(crate) fn open_to_read(path: PathBuf) -> io::Result<Self> {
+        std::fs::read_dir(&path)?;
+        Ok(Self { path, folders: Mutex::new(()), read_only: true })
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        if self.read_only { Err(io::ErrorKind::ReadOnlyFilesystem.into()) } else { Ok(()) }
     }
 
     /// Opens a root that several processes use, or makes it. Of what is unfinished there only what was
@@ -47,7 +58,7 @@ impl Root {
                 drop(std::fs::remove_file(entry.path()));
             }
         }
-        Ok(Self { path, folders: Mutex::new(()) })
+        Ok(Self { path, folders: Mutex::new(()), read_only: false })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -61,6 +72,7 @@ impl Root {
 
     /// A file beside the objects, removed again unless it is moved to its place.
     pub(crate) fn begin(&self) -> io::Result<NamedTempFile> {
+        self.check_writable()?;
         NamedTempFile::new_in(self.path.join(UNFINISHED))
     }
 
@@ -89,6 +101,7 @@ impl Root {
 
     /// Removes an object, if it is there, and the folders that it leaves empty; durably.
     pub(crate) fn remove(&self, key: &str) -> io::Result<()> {
+        self.check_writable()?;
         let path = self.file(key);
         let kept = {
             let _changing = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
