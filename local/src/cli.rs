@@ -1,7 +1,8 @@
 //! The command line, as clap reads it. The comments are the help texts.
 
 use crate::commands::{
-    backup, completions, datasets, demo, deploy, health, init, keys, models, predict, queues, restore, runs, secrets, train, up,
+    backup, completions, datasets, demo, deploy, health, init, keys, models, predict, queues, restore, runs,
+    secrets, train, up,
 };
 use crate::connection::Connection;
 use crate::failure::EXIT_CODES;

@@ -34,7 +34,7 @@ impl Backup {
         let failed = |error: std::io::Error| Failure::file(&self.out, error);
         let compress = self.out.extension().is_some_and(|ending| ending == "zst");
         let (file, saved) = interruptible("nothing was written", async {
-            let slots = open_to_read(&config)?;
+            let slots = open_to_read(&config).await?;
             // Beside its place, for its owner alone, and gone again unless it is whole.
             let file = NamedTempFile::new_in(folder).map_err(failed)?;
             let (database, storage) = (&*slots.database, &*slots.storage);

@@ -7,6 +7,7 @@ use crate::operations;
 use crate::output::{self, BOLD, DIM, styled};
 use clap::{Args, ValueEnum};
 use fettle_runtime::{Part, Platform};
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -82,7 +83,8 @@ impl Up {
 fn tell(platform: &Platform, data: &Path) -> Result<()> {
     output::line(&format!("Fettle {} at {}", env!("CARGO_PKG_VERSION"), styled(BOLD, platform.url())))?;
     let kept = data.join("admin.key");
-    if platform.first_start() {
+    // Where nobody looks it would be kept in a log.
+    if platform.first_start() && std::io::stdout().is_terminal() {
         output::line(&format!("admin key  {}", styled(BOLD, platform.admin_key().unwrap_or_default())))?;
         output::line(&styled(
             DIM,

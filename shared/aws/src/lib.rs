@@ -15,7 +15,7 @@ pub use clients::Clients;
 pub use compute::LambdaCompute;
 pub use database::{DynamoDatabase, table};
 pub use notifier::SnsNotifier;
-pub use queue::SqsQueue;
 pub use oidc::{OidcAuth, OidcSettings};
+pub use queue::SqsQueue;
 pub use secrets::SecretsManagerKeys;
 pub use storage::S3Storage;

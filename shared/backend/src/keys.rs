@@ -217,10 +217,10 @@ pub async fn has_admin(database: &dyn Database) -> Result<bool> {
 
 /// Makes `token` the platform's first admin key, in one conditional write: a second caller is refused.
 pub async fn install_first_admin(database: &dyn Database, clock: &dyn Clock, token: &str) -> Result<()> {
-    install(database, &first_admin(token, clock.now())?).await
+    install(database, &first_admin_record(token, clock.now())?).await
 }
 
-fn first_admin(token: &str, now: Timestamp) -> Result<KeyRecord> {
+fn first_admin_record(token: &str, now: Timestamp) -> Result<KeyRecord> {
     record_of(token, DEFAULT_WORKSPACE, "first admin", Role::Admin, now)
 }
 
@@ -240,7 +240,7 @@ async fn install(database: &dyn Database, record: &KeyRecord) -> Result<()> {
 /// key's text is in this answer and nowhere else.
 pub async fn create_first_admin(app: &App) -> Result<ApiKey> {
     let token = generate(&app.ids);
-    let record = first_admin(&token, app.now())?;
+    let record = first_admin_record(&token, app.now())?;
     install(&*app.slots.database, &record).await?;
     Ok(view(record, Some(token)))
 }

@@ -88,7 +88,7 @@ async fn deliver(app: &App) {
                         datasets::ingest(app, &serde_json::from_value(message.body).unwrap()).await.unwrap();
                     }
                     QueueName::Trial => {
-                        trials::work(app, &serde_json::from_value(message.body).unwrap()).await.unwrap();
+                        trials::work(app, &serde_json::from_value(message.body).unwrap(), None).await.unwrap();
                     }
                     QueueName::Notify => {
                         events::tell(app, &serde_json::from_value(message.body).unwrap()).await.unwrap()
@@ -137,7 +137,7 @@ pub async fn populate(slots: &Slots, workspace: &str) {
     slots.storage.put(&format!("{workspace}/artifacts/large"), &large).await.unwrap();
     slots.storage.put(&format!("{workspace}/artifacts/Empty"), &[]).await.unwrap();
 
-    let new = datasets::NewDataset { name: "late".to_owned() };
+    let new = datasets::NewDataset { name: "late".to_owned(), bytes: None, sha256: None };
     datasets::create_dataset(&app, &call(workspace, &[], None), new).await.unwrap();
     let uploads = uploads(slots, workspace, "late").await;
     slots.storage.put(&uploads, &toys).await.unwrap();

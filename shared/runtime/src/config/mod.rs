@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// Read by the image's entrypoint alone, which takes it away; `docker exec` does not pass there.
+const ENTRYPOINT: &str = "FETTLE_FERNET_KEY";
+
 /// Where the platform runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
@@ -205,7 +208,7 @@ impl Config {
     /// From the environment's variables; those that do not begin with `FETTLE_` are not looked at.
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, StartError> {
         let ours: BTreeMap<String, String> =
-            vars.into_iter().filter(|(name, _)| name.starts_with("FETTLE_")).collect();
+            vars.into_iter().filter(|(name, _)| name.starts_with("FETTLE_") && name != ENTRYPOINT).collect();
         if let Some(unknown) =
             ours.keys().find(|name| !VARIABLES.iter().any(|variable| variable.name == **name))
         {
