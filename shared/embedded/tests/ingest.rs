@@ -11,7 +11,7 @@ use fettle_backend::keys::{DEFAULT_WORKSPACE, KeyAuth};
 use fettle_backend::limits::Limits;
 use fettle_backend::operation::Call;
 use fettle_backend::permission::Role;
-use fettle_backend::ports::{Caller, Database, Queue, Storage};
+use fettle_backend::ports::{Caller, Database, Queue};
 use fettle_embedded::{FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute};
 use std::sync::Arc;
 use tempfile::TempDir;

@@ -52,7 +52,7 @@ pub async fn ingest(app: &App, uploaded: &Uploaded) -> Result<()> {
         ));
     };
     let version = match begin(app, workspace, id, number, uploaded).await? {
-        Begun::Here(version) => version,
+        Begun::Here(version) => *version,
         // What was uploaded again, after it was read, is read by nobody.
         Begun::Ended => return Ok(app.slots.storage.delete(&uploaded.key).await?),
         Begun::NotWaiting => return Ok(()),
@@ -130,7 +130,7 @@ fn read_file(bytes: &[u8], limits: &ReadLimits) -> std::result::Result<Read, Tab
 /// Whether an ingestion was begun.
 enum Begun {
     /// By this call.
-    Here(Stored<VersionRecord>),
+    Here(Box<Stored<VersionRecord>>),
     /// It has ended before: the file was read, or refused.
     Ended,
     /// There is no such version, or it waits for another file.
@@ -167,7 +167,7 @@ async fn begin(app: &App, workspace: &str, id: &str, number: u32, uploaded: &Upl
         version.due = Some(due_key);
         writes.push(update(key.clone(), &version, revision)?);
         match database.write(&writes).await {
-            Ok(()) => return Ok(Begun::Here(Stored { value: version, revision: revision + 1 })),
+            Ok(()) => return Ok(Begun::Here(Box::new(Stored { value: version, revision: revision + 1 }))),
             Err(error) if error.is_conflict() => back_off(attempt, app.ids.random::<1>()[0]).await,
             Err(error) => return Err(error.into()),
         }
