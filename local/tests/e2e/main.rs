@@ -15,9 +15,9 @@ mod resources;
 mod suite;
 
 /// The suite's tests, for an expression that starts a platform.
-macro_rules! suite {
+macro_rules! tests_on {
     ($platform:expr) => {
-        crate::suite!(@tests $platform, [
+        crate::tests_on!(@tests $platform, [
             from_an_upload_to_a_prediction,
             what_is_wrong_is_told,
             roles_hold,
@@ -37,16 +37,16 @@ macro_rules! suite {
         )*
     };
 }
-pub(crate) use suite;
+pub(crate) use tests_on;
 
 mod embedded {
-    crate::suite!(crate::client::Platform::new());
+    crate::tests_on!(crate::client::Platform::new());
 }
 
 mod one_process_on_aws {
-    crate::suite!(crate::resources::OnAws::new());
+    crate::tests_on!(crate::resources::OnAws::new());
 }
 
 mod as_lambda_functions {
-    crate::suite!(crate::lambda::Functions::new());
+    crate::tests_on!(crate::lambda::Functions::new());
 }

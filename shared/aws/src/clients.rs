@@ -52,6 +52,11 @@ impl Clients {
         Self { config }
     }
 
+    /// Where they are.
+    pub fn region(&self) -> &str {
+        self.config.region().map_or("us-east-1", aws_config::Region::as_ref)
+    }
+
     /// The database's.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.config)

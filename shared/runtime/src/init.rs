@@ -106,7 +106,7 @@ async fn make_resources(config: &Config) -> Result<()> {
         let prefix = base.rsplit('/').next().unwrap_or_default();
         provision::create_queues(&clients.sqs(), prefix).await?;
         if let StorageChoice::S3 { bucket, .. } = &config.storage {
-            let queue = format!("{prefix}{}", QueueName::Ingest);
+            let queue = format!("{base}{}", QueueName::Ingest);
             provision::notify_uploads(&clients.s3(), &clients.sqs(), bucket, &queue).await?;
         }
     }

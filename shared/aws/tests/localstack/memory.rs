@@ -2,7 +2,7 @@
 //! suite, of its own; here a test can also see and take away what lies there.
 
 use async_trait::async_trait;
-use fettle_backend::ports::{ByteStream, Error, ErrorKind, Object, ObjectPage, Presigned, Result, Storage};
+use fettle_backend::ports::{ByteStream, Error, ErrorKind, Object, ObjectPage, Presigned, Result, Storage, UploadTerms};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -86,7 +86,7 @@ impl Storage for MemoryStorage {
         Ok(ObjectPage { objects: found, next })
     }
 
-    async fn presign_upload(&self, _: &str, _: u64, _: SignedDuration) -> Result<Presigned> {
+    async fn presign_upload(&self, _: &str, _: &UploadTerms, _: SignedDuration) -> Result<Presigned> {
         Err(Error::new(ErrorKind::Invalid, "memory has no address"))
     }
 

@@ -3,7 +3,7 @@
 use super::follow::Behind;
 use super::{Mirror, Place};
 use async_trait::async_trait;
-use fettle_backend::ports::{ByteStream, Object, ObjectPage, Presigned, Result, Storage};
+use fettle_backend::ports::{ByteStream, Object, ObjectPage, Presigned, Result, Storage, UploadTerms};
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -63,8 +63,13 @@ impl Storage for MirroredStorage {
         self.mirror.through_gate(self.inner.list(prefix, after, limit)).await
     }
 
-    async fn presign_upload(&self, key: &str, max_bytes: u64, valid: SignedDuration) -> Result<Presigned> {
-        self.inner.presign_upload(key, max_bytes, valid).await
+    async fn presign_upload(
+        &self,
+        key: &str,
+        terms: &UploadTerms,
+        valid: SignedDuration,
+    ) -> Result<Presigned> {
+        self.inner.presign_upload(key, terms, valid).await
     }
 
     async fn presign_download(&self, key: &str, file_name: &str, valid: SignedDuration) -> Result<Presigned> {

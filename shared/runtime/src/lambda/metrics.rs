@@ -33,7 +33,8 @@ impl Invocation {
                 "Timestamp": began.as_millisecond(),
                 "CloudWatchMetrics": [{
                     "Namespace": "Fettle",
-                    "Dimensions": [["operation"]],
+                    // One series for all functions: each costs, and Lambda itself measures function by function.
+                    "Dimensions": [[]],
                     "Metrics": [
                         { "Name": "duration_ms", "Unit": "Milliseconds" },
                         { "Name": "failed", "Unit": "Count" },
