@@ -94,10 +94,11 @@ locals {
   secret_partitions = ["platform/admin", "platform/key"]
   key_packages      = ["access"]
 
-  # Operations that know beforehand which partitions they need. Tokens of an issuer may need others.
+  # Operations that know beforehand which partitions they need: who is calling is told by a key, or by a
+  # token for which nothing is read.
   own_partitions = merge(
     { "observe.health" = ["platform/health"] },
-    { for name in compact([local.authorizer]) : name => ["platform/key"] if var.oidc == null },
+    { for name in compact([local.authorizer]) : name => ["platform/key"] },
   )
 
   # DynamoDB's name for the partition's key is in the plural, and so are the operators.
@@ -106,7 +107,7 @@ locals {
       contains(keys(local.own_partitions), name) ? [{
         test = "ForAllValues:StringEquals", partitions = lookup(local.own_partitions, name, [])
       }] :
-      contains(local.key_packages, operation.package) || name == local.authorizer ? [] : [{
+      contains(local.key_packages, operation.package) ? [] : [{
         test = "ForAllValues:StringNotEquals", partitions = local.secret_partitions
       }]
     )

@@ -44,6 +44,7 @@ locals {
   manifest    = "${local.package_dir}/packages.json"
   built       = fileexists(local.manifest) ? jsondecode(file(local.manifest)) : null
   hashes      = var.packages != null ? var.packages : try({ for name, package in local.built.packages : name => package.sha256 }, {})
+  not_built   = setsubtract([for operation in values(local.operations) : operation.package], keys(local.hashes))
 }
 
 # Refuses at the plan what would fail, or silently be too little, later.
@@ -80,13 +81,8 @@ resource "terraform_data" "registry" {
     }
 
     precondition {
-      condition     = var.packages != null || local.built != null
-      error_message = "${local.manifest} is not there: run scripts/package.sh first."
-    }
-
-    precondition {
-      condition     = length(setsubtract([for operation in values(local.operations) : operation.package], keys(local.hashes))) == 0
-      error_message = "These packages were not built: ${join(", ", setsubtract([for operation in values(local.operations) : operation.package], keys(local.hashes)))}. Run scripts/package.sh."
+      condition     = length(local.not_built) == 0
+      error_message = "Not in ${var.packages == null ? local.manifest : "packages"}: ${join(", ", local.not_built)}. Run scripts/package.sh."
     }
 
     precondition {

@@ -202,19 +202,6 @@ run "partitions" {
   }
 }
 
-run "keys_of_an_issuer" {
-  command = plan
-
-  variables {
-    oidc = { issuer = "https://login.example.com/realm", audience = "fettle" }
-  }
-
-  assert {
-    condition     = !strcontains(module.function["authorize.request"].policy, "LeadingKeys")
-    error_message = "With an issuer's tokens the authorizer reads more than keys."
-  }
-}
-
 run "every_use" {
   command = plan
 
