@@ -3,7 +3,8 @@
 #![allow(missing_docs, reason = "a test's name says it")]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use fettle_aws::{Clients, SnsNotifier, create_topic};
+use fettle_aws::provision::create_topic;
+use fettle_aws::{Clients, SnsNotifier};
 use fettle_backend::conformance::namespace;
 use fettle_backend::ports::{ErrorKind, Notice, Notifier};
 use serde_json::{Value, json};
