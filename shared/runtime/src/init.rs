@@ -56,6 +56,8 @@ impl Init {
                 // Also where there is no table to ask.
                 Ok(false) | Err(_) => {
                     make_resources(&self.config).await?;
+                    // Made at its first use, which this is.
+                    self.slots.secrets.keys().await?;
                     Found::Nothing
                 }
             },

@@ -2,7 +2,9 @@
 //! suite, of its own; here a test can also see and take away what lies there.
 
 use async_trait::async_trait;
-use fettle_backend::ports::{ByteStream, Error, ErrorKind, Object, ObjectPage, Presigned, Result, Storage, UploadTerms};
+use fettle_backend::ports::{
+    ByteStream, Error, ErrorKind, Object, ObjectPage, Presigned, Result, Storage, UploadTerms,
+};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::ops::Bound;

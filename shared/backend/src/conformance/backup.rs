@@ -88,7 +88,9 @@ async fn deliver(app: &App) {
                         datasets::ingest(app, &serde_json::from_value(message.body).unwrap()).await.unwrap();
                     }
                     QueueName::Trial => {
-                        trials::work(app, &serde_json::from_value(message.body).unwrap(), None).await.unwrap();
+                        trials::work(app, &serde_json::from_value(message.body).unwrap(), None)
+                            .await
+                            .unwrap();
                     }
                     QueueName::Notify => {
                         events::tell(app, &serde_json::from_value(message.body).unwrap()).await.unwrap()
