@@ -1,19 +1,17 @@
-//! The notifier port's suite on the SNS that `AWS_ENDPOINT_URL` names, and what a subscriber gets.
+//! The notifier port's suite on the SNS of the emulator, and what a subscriber gets.
 
 #![allow(missing_docs, reason = "a test's name says it")]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod localstack;
+
+use fettle_aws::SnsNotifier;
 use fettle_aws::provision::create_topic;
-use fettle_aws::{Clients, SnsNotifier};
 use fettle_backend::conformance::namespace;
 use fettle_backend::ports::{ErrorKind, Notice, Notifier};
+use localstack::clients;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-async fn clients() -> Clients {
-    assert!(std::env::var_os("AWS_ENDPOINT_URL").is_some(), "AWS_ENDPOINT_URL names no emulator");
-    Clients::load().await
-}
 
 async fn open() -> (Arc<dyn Notifier>, ()) {
     let sns = clients().await.sns();

@@ -1,17 +1,18 @@
-//! The secrets port's suite and its faults, on the Secrets Manager that `AWS_ENDPOINT_URL` names.
+//! The secrets port's suite and its faults, on the Secrets Manager of the emulator.
 
 #![allow(missing_docs, reason = "a test's name says it")]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod localstack;
+
 use aws_sdk_secretsmanager::Client;
-use fettle_aws::{Clients, SecretsManagerKeys};
+use fettle_aws::SecretsManagerKeys;
 use fettle_backend::conformance::{namespace, secrets};
 use fettle_backend::ports::{ErrorKind, KeyRing, Secrets};
 use std::sync::Arc;
 
 async fn client() -> Client {
-    assert!(std::env::var_os("AWS_ENDPOINT_URL").is_some(), "AWS_ENDPOINT_URL names no emulator");
-    Clients::load().await.secretsmanager()
+    localstack::clients().await.secretsmanager()
 }
 
 fn keys(client: &Client, id: &str) -> Arc<dyn Secrets> {

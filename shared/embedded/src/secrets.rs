@@ -20,7 +20,7 @@ pub struct FileKeys {
 }
 
 impl FileKeys {
-    /// The keys in this file, which is made at the first use; its folder has to be there.
+    /// The keys in this file, which is made at the first use, with its folder.
     pub fn open(path: impl Into<PathBuf>) -> Self {
         let path: PathBuf = path.into();
         Self { path: path.into(), ring: Mutex::default() }

@@ -98,7 +98,9 @@ pub(crate) async fn wire(
         ComputeChoice::Lambda => Arc::new(LambdaCompute::new(Arc::clone(&queue))),
     };
     let secrets: Arc<dyn Secrets> = match &config.secrets {
-        SecretsChoice::File(path) => Arc::new(FileKeys::open(path)),
+        SecretsChoice::File(path) => {
+            Arc::new(FileKeys::open(path.clone().unwrap_or_else(|| config.data.join("keys/fernet.key"))))
+        }
         SecretsChoice::SecretsManager { id } => {
             Arc::new(SecretsManagerKeys::new(aws().secretsmanager(), id.clone()))
         }

@@ -6,7 +6,7 @@ use super::archive::{
 };
 use super::items::read_line;
 use super::{FORMAT, Manifest, check_workspace, object_prefixes};
-use crate::ports::Item;
+use crate::ports::{Item, check_object_key};
 use crate::problem::{Kind, Problem, Result};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -125,7 +125,8 @@ impl<'a> Tar<'a> {
                 seen.sha256 = self.checksums(bytes)?;
                 break;
             } else if let Some(key) = name.strip_prefix(OBJECTS) {
-                let own = is_object_key(key) && prefixes.iter().any(|prefix| key.starts_with(prefix));
+                let own =
+                    check_object_key(key).is_ok() && prefixes.iter().any(|prefix| key.starts_with(prefix));
                 if !own {
                     return Err(refused(format!("`{name}` can be no object of its workspace")));
                 }
@@ -331,13 +332,4 @@ fn items(name: &str, lines: &[u8], workspace: &str) -> Result<Vec<Item>> {
         Some((_, number)) => Err(at(number, "the item comes twice")),
         None => Ok(items),
     }
-}
-
-/// Whether a key is one that a storage takes: none that leads out of its place.
-fn is_object_key(key: &str) -> bool {
-    let legal = |part: &str| {
-        !matches!(part, "" | "." | "..")
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-    };
-    key.len() <= 512 && key.split('/').all(legal)
 }

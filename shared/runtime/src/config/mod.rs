@@ -53,8 +53,8 @@ pub enum DatabaseChoice {
 /// Where the Fernet key is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretsChoice {
-    /// A file.
-    File(PathBuf),
+    /// A file: this one, or `keys/fernet.key` in the data directory.
+    File(Option<PathBuf>),
     /// A secret of AWS Secrets Manager.
     SecretsManager {
         /// Its name or ARN.

@@ -7,7 +7,7 @@ use super::{
 use crate::error::StartError;
 use fettle_backend::permission::Role;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) struct Slots {
     pub(super) storage: StorageChoice,
@@ -68,8 +68,7 @@ pub(super) fn read(values: &Values) -> Result<Slots, StartError> {
         Chosen { choice: "file", is_chosen: !secret.is_chosen, ..secret }.may_have("FETTLE_KEY_FILE")?;
     let secrets = match (secret.needs("FETTLE_SECRET_ID")?, file) {
         (Some(id), _) => SecretsChoice::SecretsManager { id },
-        (None, Some(path)) => SecretsChoice::File(path.into()),
-        (None, None) => SecretsChoice::File(Path::new(&values.text("FETTLE_DATA")).join("keys/fernet.key")),
+        (None, path) => SecretsChoice::File(path.map(PathBuf::from)),
     };
     let queue = match chosen("FETTLE_QUEUE", ["sqlite", "sqs"])?.needs("FETTLE_QUEUE_BASE")? {
         Some(base) => QueueChoice::Sqs { base },

@@ -13,6 +13,7 @@ use fettle_backend::admission;
 use fettle_backend::app::App;
 use fettle_backend::operation::{Entry, Operation};
 use fettle_backend::permission::Permission;
+use fettle_backend::ports::Caller;
 use fettle_backend::problem::{Kind, Problem, Result};
 use fettle_embedded::FileStorage;
 use futures_util::StreamExt;
@@ -22,6 +23,9 @@ use std::time::Duration;
 
 /// The longest wait for a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A body so small is read even of whoever is not let in.
+const SMALL_BODY_BYTES: u64 = 64 * 1024;
 
 /// So much of a refused body is read all the same.
 const DRAIN_BYTES: u64 = 1 << 30;
@@ -102,21 +106,32 @@ impl Door {
     ) -> Result<Response> {
         let operation = &*self.operation;
         let (parts, body) = request.into_parts();
-        // Before a byte of the body is read.
-        let caller = if operation.permission == Permission::Open {
-            None
-        } else {
-            let authorization = http::text(&parts.headers, header::AUTHORIZATION.as_str());
-            admission::identify(&self.app, authorization.as_deref()).await?
-        };
-        let caller = admission::admit(operation, caller)?;
-        let limit = self.app.limits.body_bytes;
         let known = http::text(&parts.headers, header::CONTENT_LENGTH.as_str());
         let known = known.and_then(|length| length.parse::<u64>().ok());
+        let authorization = http::text(&parts.headers, header::AUTHORIZATION.as_str());
+        let caller = match self.admit(authorization).await {
+            Ok(caller) => caller,
+            Err(refused) => {
+                // A stranger's body is not read, but for one so small that the connection can be kept.
+                if known.is_some_and(|length| length <= SMALL_BODY_BYTES) {
+                    drain(body.into_data_stream()).await;
+                }
+                return Err(refused);
+            }
+        };
+        let limit = self.app.limits.body_bytes;
         let body = read_body(body, known, limit).await?;
         let parameters = parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let incoming = Incoming { caller, parameters, parts, body, deadline: None, request_id };
         http::call(&self.app, operation, incoming).await.map(|response| response.map(Body::from))
+    }
+
+    async fn admit(&self, authorization: Option<String>) -> Result<Option<Caller>> {
+        let caller = match self.operation.permission {
+            Permission::Open => None,
+            _ => admission::identify(&self.app, authorization.as_deref()).await?,
+        };
+        admission::admit(&self.operation, caller)
     }
 }
 
