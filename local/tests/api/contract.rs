@@ -21,6 +21,22 @@ fn the_committed_description_is_the_programs() {
 }
 
 #[test]
+fn the_registry_that_terraform_reads_is_the_programs() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fettle")).arg("operations").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/terraform/operations.json");
+    #[allow(clippy::disallowed_methods, reason = "a test is told to renew the file")]
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "infra/terraform/operations.json is stale: UPDATE_OPENAPI=1 cargo test -p fettle --test api contract"
+    );
+}
+
+#[test]
 fn every_reference_in_the_description_leads_somewhere() {
     let platform = Platform::new();
     let api = platform.client().get("/openapi.json").json(200);

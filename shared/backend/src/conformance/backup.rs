@@ -93,7 +93,7 @@ async fn deliver(app: &App) {
                             .unwrap();
                     }
                     QueueName::Notify => {
-                        events::tell(app, &serde_json::from_value(message.body).unwrap()).await.unwrap()
+                        events::tell(app, &serde_json::from_value(message.body).unwrap()).await.unwrap();
                     }
                 }
                 app.slots.queue.delete(queue, &message.receipt).await.unwrap();
