@@ -113,7 +113,7 @@ fn each_function_asks_for_what_its_role_allows_and_for_no_less() {
     // For the last message to be told.
     std::thread::sleep(Duration::from_secs(5));
     let mut found = Vec::new();
-    for function in platform.functions.values() {
+    for function in platform.by_name.values() {
         let operation = &function.operation;
         if operation.entry == crate::lambda::Entry::Operator {
             continue;
@@ -135,7 +135,7 @@ fn each_function_asks_for_what_its_role_allows_and_for_no_less() {
 fn requests_per_prediction_trial_and_run_are_these() {
     let platform = Functions::new();
     let client = platform.client();
-    let seen = |name: &str| platform.functions[name].spy.take().requests;
+    let seen = |name: &str| platform.by_name[name].spy.take().requests;
     let sum = |requests: &BTreeMap<String, usize>| requests.values().sum::<usize>();
     client.push("penguins", PENGUINS.as_bytes());
     let _ = (seen("trial.run"), seen("runs.create"));

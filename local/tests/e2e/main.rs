@@ -4,6 +4,7 @@
 //! The last two need LocalStack at `AWS_ENDPOINT_URL`, or 127.0.0.1:4566.
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::print_stderr, reason = "what goes wrong around a test is for whoever reads its log")]
 
 mod calls;
 #[path = "../api/client.rs"]

@@ -152,6 +152,7 @@ fn caller(subject: &str, role: Role) -> Caller {
     Caller { workspace: "default".into(), subject: subject.into(), role }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as the port answers")]
 fn alice() -> Option<Caller> {
     Some(caller("alice", Role::Editor))
 }
@@ -164,6 +165,7 @@ fn later(minutes: i64) -> Timestamp {
     now() + SignedDuration::from_mins(minutes)
 }
 
+#[allow(clippy::unused_async, reason = "the suite takes a future")]
 async fn open() -> ((Arc<dyn Auth>, String, Caller), TestIssuer) {
     let key = SigningKey::new("key-1");
     let issuer = TestIssuer::new(&[&key]);

@@ -51,16 +51,14 @@ impl Init {
     pub async fn look(&self) -> std::result::Result<Found, StartError> {
         let found = match self.local.behind() {
             Some(behind) => self.look_behind(behind).await?,
-            None => match keys::has_admin(&*self.slots.database).await {
-                Ok(true) => Found::Everything,
-                // Also where there is no table to ask.
-                Ok(false) | Err(_) => {
-                    make_resources(&self.config).await?;
-                    // Made at its first use, which this is.
-                    self.slots.secrets.keys().await?;
-                    Found::Nothing
-                }
-            },
+            None if matches!(keys::has_admin(&*self.slots.database).await, Ok(true)) => Found::Everything,
+            // Also where there is no table to ask.
+            None => {
+                make_resources(&self.config).await?;
+                // Made at its first use, which this is.
+                self.slots.secrets.keys().await?;
+                Found::Nothing
+            }
         };
         self.admit_admin().await?;
         Ok(found)

@@ -56,7 +56,7 @@ pub(crate) fn program(package: &str) -> PathBuf {
 pub(crate) struct Functions {
     url: String,
     pub(crate) resources: Resources,
-    pub(crate) functions: Arc<HashMap<String, Arc<Function>>>,
+    pub(crate) by_name: Arc<HashMap<String, Arc<Function>>>,
     // Last: what is spawned on it ends before what it uses is gone.
     _runtime: Runtime,
 }
@@ -87,7 +87,7 @@ impl Functions {
                 Entry::Http { .. } | Entry::Authorizer | Entry::Operator => {}
             }
         }
-        Self { url, resources, functions, _runtime: runtime }
+        Self { url, resources, by_name: functions, _runtime: runtime }
     }
 
     /// A client with the admin's key.

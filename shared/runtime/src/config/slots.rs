@@ -25,7 +25,7 @@ struct Chosen<'a> {
     values: &'a Values,
     slot: &'static str,
     choice: &'static str,
-    is_chosen: bool,
+    is_on: bool,
 }
 
 impl Chosen<'_> {
@@ -33,7 +33,7 @@ impl Chosen<'_> {
     fn may_have(&self, name: &str) -> Result<Option<String>, StartError> {
         let Self { slot, choice, .. } = self;
         match self.values.given(name) {
-            Some(_) if !self.is_chosen => Err(refused(name, format!("set {slot}={choice} to use it"))),
+            Some(_) if !self.is_on => Err(refused(name, format!("set {slot}={choice} to use it"))),
             given => Ok(given),
         }
     }
@@ -42,7 +42,7 @@ impl Chosen<'_> {
     fn needs(&self, name: &str) -> Result<Option<String>, StartError> {
         let Self { slot, choice, .. } = self;
         match self.may_have(name)? {
-            None if self.is_chosen => Err(refused(name, format!("{slot}={choice} needs it"))),
+            None if self.is_on => Err(refused(name, format!("{slot}={choice} needs it"))),
             given => Ok(given),
         }
     }
@@ -50,8 +50,8 @@ impl Chosen<'_> {
 
 pub(super) fn read(values: &Values) -> Result<Slots, StartError> {
     let chosen = |slot, choices: [&'static str; 2]| -> Result<Chosen<'_>, StartError> {
-        let is_chosen = values.choice(slot, &[(choices[0], false), (choices[1], true)])?;
-        Ok(Chosen { values, slot, choice: choices[1], is_chosen })
+        let is_on = values.choice(slot, &[(choices[0], false), (choices[1], true)])?;
+        Ok(Chosen { values, slot, choice: choices[1], is_on })
     };
     let s3 = chosen("FETTLE_STORAGE", ["files", "s3"])?;
     let public_url = s3.may_have("FETTLE_S3_PUBLIC_URL")?;
@@ -64,8 +64,7 @@ pub(super) fn read(values: &Values) -> Result<Slots, StartError> {
         None => DatabaseChoice::Sqlite,
     };
     let secret = chosen("FETTLE_SECRETS", ["file", "secretsmanager"])?;
-    let file =
-        Chosen { choice: "file", is_chosen: !secret.is_chosen, ..secret }.may_have("FETTLE_KEY_FILE")?;
+    let file = Chosen { choice: "file", is_on: !secret.is_on, ..secret }.may_have("FETTLE_KEY_FILE")?;
     let secrets = match (secret.needs("FETTLE_SECRET_ID")?, file) {
         (Some(id), _) => SecretsChoice::SecretsManager { id },
         (None, path) => SecretsChoice::File(path.map(PathBuf::from)),
@@ -111,8 +110,8 @@ fn fit(slots: &Slots) -> Result<(), StartError> {
 }
 
 fn auth(values: &Values) -> Result<AuthChoice, StartError> {
-    let is_chosen = values.choice("FETTLE_AUTH", &[("keys", false), ("oidc", true)])?;
-    let oidc = Chosen { values, slot: "FETTLE_AUTH", choice: "oidc", is_chosen };
+    let is_on = values.choice("FETTLE_AUTH", &[("keys", false), ("oidc", true)])?;
+    let oidc = Chosen { values, slot: "FETTLE_AUTH", choice: "oidc", is_on };
     let (issuer, audience) = (oidc.needs("FETTLE_OIDC_ISSUER")?, oidc.needs("FETTLE_OIDC_AUDIENCE")?);
     let workspace_claim = oidc.may_have("FETTLE_OIDC_WORKSPACE_CLAIM")?;
     let roles = match oidc.may_have("FETTLE_OIDC_ROLES")? {
@@ -144,7 +143,7 @@ fn roles(text: &str) -> Result<BTreeMap<String, Role>, StartError> {
 fn notifier(values: &Values) -> Result<NotifierChoice, StartError> {
     let slot = "FETTLE_NOTIFIER";
     let choice = values.choice(slot, &[("log", "log"), ("webhook", "webhook"), ("sns", "sns")])?;
-    let of = |wanted| Chosen { values, slot, choice: wanted, is_chosen: choice == wanted };
+    let of = |wanted| Chosen { values, slot, choice: wanted, is_on: choice == wanted };
     let url = of("webhook").needs("FETTLE_WEBHOOK_URL")?;
     let topic = of("sns").needs("FETTLE_TOPIC_ARN")?;
     Ok(match (url, topic) {

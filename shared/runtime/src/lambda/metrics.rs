@@ -1,4 +1,4 @@
-//! What is measured of an invocation: a line of the log, and CloudWatch's embedded metric format.
+//! What is measured of an invocation: a line of the log, and the embedded metric format.
 
 use fettle_backend::app::App;
 use jiff::Timestamp;

@@ -23,6 +23,9 @@ pub(crate) struct Local {
     boot: String,
 }
 
+/// Where all that is kept lies.
+pub(super) type Stored = (Arc<dyn Database>, Arc<dyn Storage>);
+
 /// A mirror, and what it mirrors.
 pub(crate) struct Behind {
     pub(crate) mirror: Mirror,
@@ -100,7 +103,7 @@ impl Local {
         &mut self,
         database: Arc<dyn Database>,
         storage: Arc<dyn Storage>,
-    ) -> Result<(Arc<dyn Database>, Arc<dyn Storage>), StartError> {
+    ) -> Result<Stored, StartError> {
         let Some(mirror) = &self.mirror else { return Ok((database, storage)) };
         self.behind = Some(Behind {
             mirror: mirror.clone(),
