@@ -189,7 +189,7 @@ healthy() {
 
 all_healthy() {
   local service
-  for service in localstack init api worker; do healthy "$service" "${1:-1}" || return 1; done
+  for service in localstack init api worker; do healthy "$service" 1 || return 1; done
 }
 
 running() { compose --profile '' --profile embedded ps --services --status running | sort | xargs; }

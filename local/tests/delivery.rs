@@ -10,8 +10,9 @@ use fettle_backend::keys::KeyAuth;
 use fettle_backend::limits::Limits;
 use fettle_backend::operation::{Call, Entry, Handler, Operation};
 use fettle_backend::permission::Role;
-use fettle_backend::ports::{Caller, Delivery, Query, QueueName};
-use fettle_backend::{datasets, runs};
+use fettle_backend::ports::{Caller, Delivery, Query, QueueName, TrialJob};
+use fettle_backend::runs::TrialMessage;
+use fettle_backend::{datasets, runs, trials};
 use fettle_embedded::{
     DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute,
 };
@@ -197,4 +198,37 @@ async fn whatever_becomes_of_the_messages_each_thing_happens_once() {
             assert!(entry.status == runs::TrialStatus::Succeeded || lost, "seed {seed}: {entry:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trial_that_no_time_suffices_for_is_given_back_and_ends_with_its_reason() {
+    let mut world = World::new(1);
+    datasets::push(&world.app, &World::call(PENGUINS.to_vec(), &[]), "penguins").await.unwrap();
+    for round in 0.. {
+        assert!(round < 100, "the data set is never ready");
+        let dataset = datasets::show(&world.app, "default", "penguins").await.unwrap().0;
+        if dataset.status == datasets::Status::Ready {
+            break;
+        }
+        world.deliver_badly().await;
+    }
+    let new =
+        json!({"dataset": "penguins", "target": "species", "estimators": ["gradient_boosting"], "folds": 20});
+    let new = serde_json::from_value(new).unwrap();
+    let run = runs::start(&world.app, &World::call(Vec::new(), &[]), new).await.unwrap();
+    let trial = run.leaderboard.unwrap()[0].trial.clone();
+    let job = TrialJob { workspace: "default".to_owned(), run: run.id.clone(), trial };
+    let message = TrialMessage::Trial(job);
+    for attempt in 1..=5 {
+        let before = world.app.slots.queue.depth(QueueName::Trial).await.unwrap();
+        trials::work(&world.app, &message, Some(world.app.now())).await.unwrap();
+        let board = runs::show(&world.app, "default", &run.id).await.unwrap().leaderboard.unwrap();
+        assert_eq!(board[0].status, runs::TrialStatus::Queued, "attempt {attempt}: {board:?}");
+        assert_eq!(world.app.slots.queue.depth(QueueName::Trial).await.unwrap(), before + 1);
+    }
+    trials::work(&world.app, &message, Some(world.app.now())).await.unwrap();
+    let run = runs::show(&world.app, "default", &run.id).await.unwrap();
+    assert_eq!(run.status, runs::RunStatus::Failed);
+    let reason = run.leaderboard.unwrap()[0].error.clone().unwrap();
+    assert!(reason.contains("5 times in a row") && reason.contains("time for a fold"), "{reason}");
 }
