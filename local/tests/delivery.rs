@@ -212,8 +212,8 @@ async fn a_trial_that_no_time_suffices_for_is_given_back_and_ends_with_its_reaso
         }
         world.deliver_badly().await;
     }
-    let new =
-        json!({"dataset": "penguins", "target": "species", "estimators": ["gradient_boosting"], "folds": 20});
+    let new = json!({"dataset": "penguins", "target": "species", "estimators": ["gradient_boosting"], "max_trials": 1,
+               "folds": 20});
     let new = serde_json::from_value(new).unwrap();
     let run = runs::start(&world.app, &World::call(Vec::new(), &[]), new).await.unwrap();
     let trial = run.leaderboard.unwrap()[0].trial.clone();
@@ -228,7 +228,7 @@ async fn a_trial_that_no_time_suffices_for_is_given_back_and_ends_with_its_reaso
     }
     trials::work(&world.app, &message, Some(world.app.now())).await.unwrap();
     let run = runs::show(&world.app, "default", &run.id).await.unwrap();
-    assert_eq!(run.status, runs::RunStatus::Failed);
+    assert_eq!(run.status, runs::RunStatus::Failed, "{run:?}");
     let reason = run.leaderboard.unwrap()[0].error.clone().unwrap();
     assert!(reason.contains("5 times in a row") && reason.contains("time for a fold"), "{reason}");
 }

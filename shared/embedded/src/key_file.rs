@@ -1,9 +1,8 @@
 //! Small secret files: made once, by one of however many try, and shown to their owner alone.
 
 use fettle_backend::ports::{Error, ErrorKind, Result};
-use std::fs::DirBuilder;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// The text of a secret file; makes it with what `make` gives when there is none.
@@ -42,7 +41,6 @@ fn read(path: &Path) -> io::Result<std::result::Result<String, u32>> {
 /// Writes beside the place and moves there unless another was first.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     // A temporary file is readable by its owner alone.
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(text.as_bytes())?;

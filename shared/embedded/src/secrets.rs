@@ -20,7 +20,8 @@ pub struct FileKeys {
 }
 
 impl FileKeys {
-    /// The keys in this file, which is made at the first use, with its folder.
+    /// The keys in this file, which is made at the first use. Its folder has to be there: one that is not
+    /// may be a volume that was not mounted, where a new key would be the wrong one.
     pub fn open(path: impl Into<PathBuf>) -> Self {
         let path: PathBuf = path.into();
         Self { path: path.into(), ring: Mutex::default() }

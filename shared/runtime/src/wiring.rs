@@ -15,8 +15,11 @@ use fettle_aws::{
 use fettle_backend::app::Slots;
 use fettle_backend::clock::Clock;
 use fettle_backend::keys::KeyAuth;
-use fettle_backend::ports::{Auth, Compute, Database, Notifier, Queue, Secrets, Storage};
+use fettle_backend::ports::{Auth, Compute, Database, Error, ErrorKind, Notifier, Queue, Secrets, Storage};
 use fettle_embedded::{FileKeys, LogNotifier, WebhookNotifier};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(feature = "local")]
@@ -98,9 +101,8 @@ pub(crate) async fn wire(
         ComputeChoice::Lambda => Arc::new(LambdaCompute::new(Arc::clone(&queue))),
     };
     let secrets: Arc<dyn Secrets> = match &config.secrets {
-        SecretsChoice::File(path) => {
-            Arc::new(FileKeys::open(path.clone().unwrap_or_else(|| config.data.join("keys/fernet.key"))))
-        }
+        SecretsChoice::File(Some(path)) => Arc::new(FileKeys::open(path)),
+        SecretsChoice::File(None) => Arc::new(FileKeys::open(own_keys(&config.data)?.join("fernet.key"))),
         SecretsChoice::SecretsManager { id } => {
             Arc::new(SecretsManagerKeys::new(aws().secretsmanager(), id.clone()))
         }
@@ -127,6 +129,16 @@ pub(crate) async fn wire(
         }
     };
     Ok((Slots { storage, database, secrets, auth, queue, compute, notifier }, local))
+}
+
+/// The data directory's folder of keys.
+fn own_keys(data: &Path) -> Result<PathBuf, StartError> {
+    let keys = data.join("keys");
+    DirBuilder::new().recursive(true).mode(0o700).create(&keys).map_err(|error| {
+        Error::new(ErrorKind::Unavailable, format!("making the directory {}", keys.display()))
+            .caused_by(error)
+    })?;
+    Ok(keys)
 }
 
 /// Whether any slot is AWS's.
