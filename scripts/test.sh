@@ -71,7 +71,7 @@ section_localstack() {
 # selection of packages would compile the dependencies again with other features.
 section_tests() {
   cargo build --workspace --all-targets --locked
-  local aws='package(fettle-aws) & kind(test)' ways='binary(e2e) & (test(one_process_on_aws) | test(as_lambda_functions) | test(calls::))'
+  local aws='package(fettle-aws) & kind(test)' ways='binary(e2e) & (test(one_process_on_aws) | test(as_lambda_functions) | test(calls::) | test(faults::) | test(backup::))'
   if cargo nextest --version > /dev/null 2>&1; then
     if [ "$embedded" = yes ]; then
       cargo nextest run --workspace --locked --no-fail-fast -E "not (($aws) | ($ways))"
@@ -80,7 +80,7 @@ section_tests() {
     fi
   elif [ "$embedded" = yes ]; then
     cargo test --workspace --exclude fettle-aws --locked --no-fail-fast --lib --bins --tests --examples -- \
-      --skip one_process_on_aws --skip as_lambda_functions --skip calls::
+      --skip one_process_on_aws --skip as_lambda_functions --skip calls:: --skip faults:: --skip from_files_to_aws --skip from_aws_to_files
   else
     cargo test --workspace --locked --no-fail-fast --lib --bins --tests --examples
   fi

@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 const PENGUINS: &[u8] = include_bytes!("../../samples/penguins.csv");
 
 /// A worker's view of the platform: of this process, but for all it knows alone.
-async fn worker(resources: &Resources) -> Arc<App> {
+pub(crate) async fn worker(resources: &Resources) -> Arc<App> {
     let clients = Clients::at(&endpoint()).await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));

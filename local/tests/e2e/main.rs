@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
 #![allow(clippy::print_stderr, reason = "what goes wrong around a test is for whoever reads its log")]
 
+mod backup;
 mod calls;
 #[path = "../api/client.rs"]
 #[allow(dead_code, reason = "shared with the tests of the API, which need more")]

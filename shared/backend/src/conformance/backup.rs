@@ -85,7 +85,10 @@ async fn deliver(app: &App) {
                 some += 1;
                 match queue {
                     QueueName::Ingest => {
-                        datasets::ingest(app, &serde_json::from_value(message.body).unwrap()).await.unwrap();
+                        // Another form is a storage's own notice, of a file that ours tells of too.
+                        if let Ok(uploaded) = serde_json::from_value(message.body) {
+                            datasets::ingest(app, &uploaded).await.unwrap();
+                        }
                     }
                     QueueName::Trial => {
                         trials::work(app, &serde_json::from_value(message.body).unwrap(), None)
