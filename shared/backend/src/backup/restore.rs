@@ -203,7 +203,7 @@ impl Restore<'_> {
         let (found, waiting) = mpsc::channel(64);
         let workspace = self.workspace();
         let ((), mut done) =
-            tokio::try_join!(walk(&*self.slots.database, workspace, found), self.remove(waiting))?;
+            tokio::try_join!(walk(&*self.slots.database, workspace, true, found), self.remove(waiting))?;
         for partition in [idempotency::partition(workspace), due::partition().to_owned()] {
             let mut query = Query::prefix(&partition, "", 100);
             loop {

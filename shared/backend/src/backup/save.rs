@@ -97,7 +97,8 @@ impl Save<'_> {
         self.pieces.whole(MANIFEST.to_owned(), text).await?;
         // Items first: what they refer to was there before them.
         let (found, waiting) = mpsc::channel(64);
-        let ((), items) = tokio::try_join!(walk(self.database, self.workspace, found), self.items(waiting))?;
+        let ((), items) =
+            tokio::try_join!(walk(self.database, self.workspace, false, found), self.items(waiting))?;
         let mut made = Made { items, ..Made::default() };
         self.objects(&mut made).await?;
         if made.items == 0 && made.objects == 0 {

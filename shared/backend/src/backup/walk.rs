@@ -53,8 +53,16 @@ pub(super) fn heads(workspace: &str) -> Vec<Heads> {
 /// Others may write meanwhile: each aggregate is as it was at one moment (its parts are read again when
 /// the head changed meanwhile), with the entries among what is due that its records speak of. Calls
 /// that were made before are left out: `idempotency` says why.
-pub(super) async fn walk(database: &dyn Database, workspace: &str, found: Sender<Item>) -> Result<()> {
-    let walk = Walk { database, workspace, found };
+///
+/// What a killed restore left may be torn, for a restore writes in no order: then what is missing is passed
+/// over, where else it says that the head has changed.
+pub(super) async fn walk(
+    database: &dyn Database,
+    workspace: &str,
+    may_be_torn: bool,
+    found: Sender<Item>,
+) -> Result<()> {
+    let walk = Walk { database, workspace, may_be_torn, found };
     for heads in heads(workspace) {
         let mut query = Query::prefix(&heads.partition, "", PAGE);
         loop {
@@ -77,6 +85,7 @@ pub(super) async fn walk(database: &dyn Database, workspace: &str, found: Sender
 struct Walk<'a> {
     database: &'a dyn Database,
     workspace: &'a str,
+    may_be_torn: bool,
     found: Sender<Item>,
 }
 
@@ -112,8 +121,11 @@ impl Walk<'_> {
     async fn gather(&self, head: &Item, parts: &Parts) -> Result<Option<Vec<Item>>> {
         let mut items = Vec::new();
         for key in &parts.keys {
-            let Some(item) = self.database.get(key).await? else { return Ok(None) };
-            items.push(item);
+            match self.database.get(key).await? {
+                Some(item) => items.push(item),
+                None if self.may_be_torn => {}
+                None => return Ok(None),
+            }
         }
         for partition in &parts.changing {
             let mut query = Query::prefix(partition, "", PAGE);
@@ -138,7 +150,7 @@ impl Walk<'_> {
     /// Adds what is due for a record; `false` if it is not there any more: the record has moved on.
     async fn with_due(&self, record: &Item, items: &mut Vec<Item>) -> Result<bool> {
         let Some(key) = due::key_in(&record.value) else { return Ok(true) };
-        let Some(entry) = self.database.get(&key).await? else { return Ok(false) };
+        let Some(entry) = self.database.get(&key).await? else { return Ok(self.may_be_torn) };
         items.push(entry);
         Ok(true)
     }
