@@ -232,3 +232,33 @@ async fn a_trial_that_no_time_suffices_for_is_given_back_and_ends_with_its_reaso
     let reason = run.leaderboard.unwrap()[0].error.clone().unwrap();
     assert!(reason.contains("5 times in a row") && reason.contains("time for a fold"), "{reason}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_ends_though_its_messages_were_lost() {
+    let mut world = World::new(2);
+    datasets::push(&world.app, &World::call(PENGUINS.to_vec(), &[]), "penguins").await.unwrap();
+    while datasets::show(&world.app, "default", "penguins").await.unwrap().0.status != datasets::Status::Ready
+    {
+        world.deliver_badly().await;
+    }
+    let new =
+        json!({"dataset": "penguins", "target": "species", "folds": 3, "estimators": ["dummy", "logistic"]});
+    let new = serde_json::from_value(new).unwrap();
+    let run = runs::start(&world.app, &World::call(Vec::new(), &[]), new).await.unwrap().id;
+    // As an emulator does that is started again: what was sent is gone, and nobody is told.
+    let queue = &world.app.slots.queue;
+    let sent = queue.receive(QueueName::Trial, 10, Duration::ZERO, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(sent.len(), 2);
+    for message in sent {
+        queue.delete(QueueName::Trial, &message.receipt).await.unwrap();
+    }
+    for round in 0.. {
+        assert!(round < 200, "the run never ends");
+        let over = runs::show(&world.app, "default", &run).await.unwrap().finished_at.is_some();
+        if over && world.due().await == 0 {
+            break;
+        }
+        world.deliver_badly().await;
+    }
+    assert_eq!(runs::show(&world.app, "default", &run).await.unwrap().status, runs::RunStatus::Succeeded);
+}

@@ -139,7 +139,8 @@ pub async fn start(app: &App, call: &Call, new: NewRun) -> Result<Run> {
     show(app, workspace, &id).await
 }
 
-/// Hands over the trials of a run that nobody has begun. May be repeated.
+/// Hands over the trials of a run that nobody has begun. May be repeated, and is: what is due stays until
+/// the run is over, and comes again after twice as long each time, for a queue may lose what it was given.
 pub async fn dispatch_trials(app: &App, workspace: &str, run: &str) -> Result<()> {
     let database = &*app.slots.database;
     let mut trials: Vec<Stored<TrialRecord>> = all(database, &trials_partition(workspace, run)).await?;
@@ -150,7 +151,6 @@ pub async fn dispatch_trials(app: &App, workspace: &str, run: &str) -> Result<()
         .map(|trial| TrialJob { workspace: workspace.to_owned(), run: run.to_owned(), trial: trial.value.id })
         .collect();
     app.slots.compute.start(&jobs).await?;
-    change(app, workspace, run, |record| Ok(record.due.take().map(|due| vec![due.remove()]))).await?;
     Ok(())
 }
 

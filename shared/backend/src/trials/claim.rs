@@ -228,6 +228,7 @@ impl Claim {
             )?);
             if record.remaining == 0 && !record.status.is_over() {
                 writes.push(close(&workspace, record, now)?);
+                writes.extend(record.due.take().as_ref().map(DueKey::remove));
                 let (message, write) = telling(&workspace, record, now)?;
                 writes.push(write);
                 tell = Some(message);
