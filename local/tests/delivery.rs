@@ -247,7 +247,7 @@ async fn a_run_ends_though_its_messages_were_lost() {
     let run = runs::start(&world.app, &World::call(Vec::new(), &[]), new).await.unwrap().id;
     // As an emulator does that is started again: what was sent is gone, and nobody is told.
     let queue = &world.app.slots.queue;
-    let sent = queue.receive(QueueName::Trial, 10, Duration::ZERO, Duration::from_secs(60)).await.unwrap();
+    let sent = queue.receive(QueueName::Trial, 10, Duration::ZERO, Duration::from_mins(1)).await.unwrap();
     assert_eq!(sent.len(), 2);
     for message in sent {
         queue.delete(QueueName::Trial, &message.receipt).await.unwrap();
