@@ -18,6 +18,10 @@ impl Estimator for DecisionTree {
         "Decision tree"
     }
 
+    fn source(&self) -> &'static str {
+        "Breiman, Friedman, Olshen and Stone, \"Classification and regression trees\", 1984"
+    }
+
     fn tasks(&self) -> &'static [Task] {
         &[Task::Binary, Task::Multiclass, Task::Regression]
     }

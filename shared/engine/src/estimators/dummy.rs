@@ -19,6 +19,10 @@ impl Estimator for Dummy {
         "Baseline"
     }
 
+    fn source(&self) -> &'static str {
+        "The mean, or the shares of the classes"
+    }
+
     fn tasks(&self) -> &'static [Task] {
         &[Task::Binary, Task::Multiclass, Task::Regression]
     }

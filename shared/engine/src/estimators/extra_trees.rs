@@ -18,6 +18,10 @@ impl Estimator for ExtraTrees {
         "Extra trees"
     }
 
+    fn source(&self) -> &'static str {
+        "Geurts, Ernst and Wehenkel, \"Extremely randomized trees\", Machine Learning 63, 2006"
+    }
+
     fn tasks(&self) -> &'static [Task] {
         &[Task::Binary, Task::Multiclass, Task::Regression]
     }

@@ -18,7 +18,7 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use serde_json::{Map, Value, json};
 
 pub use self::boosted::Boosted;
-use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Target};
+use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::metrics::Task;
 use crate::trees::{Outcome, moments};
 
@@ -45,6 +45,10 @@ impl Estimator for GradientBoosting {
 
     fn label(&self) -> &'static str {
         "Gradient boosting"
+    }
+
+    fn source(&self) -> &'static str {
+        "Friedman, \"Greedy function approximation\", 2001; on histograms as in Chen and Guestrin, \"XGBoost\", 2016"
     }
 
     fn tasks(&self) -> &'static [Task] {
@@ -91,52 +95,62 @@ const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "trees",
         domain: Domain::Integer { min: 1, max: 5000, default: 400 },
+        search: Search::Fixed,
         doc: "The most trees (for each class, when there are more than two)",
     },
     Parameter {
         name: "learning_rate",
         domain: Domain::Number { min: 0.001, max: 1.0, default: 0.07 },
+        search: Search::Log(0.01, 0.3),
         doc: "How much of what is left each tree corrects",
     },
     Parameter {
         name: "early_stopping",
         domain: Domain::Integer { min: 0, max: 1000, default: 25 },
+        search: Search::Fixed,
         doc: "Stop when so many trees in a row do not improve predictions of held-out rows; 0 grows all",
     },
     Parameter {
         name: "growth",
         domain: Domain::Choice { of: &["depth", "leaf"], default: "depth" },
+        search: Search::Every,
         doc: "Grow trees level by level, or always at the leaf that gains most",
     },
     Parameter {
         name: "max_depth",
         domain: Domain::AutoInteger { min: 1, max: 16 },
+        search: Search::Between(3.0, 16.0),
         doc: "The most questions on the way to a leaf; null: 3 to 8, more with more rows, or no limit when \
               growing by leaf",
     },
     Parameter {
         name: "max_leaves",
         domain: Domain::Integer { min: 2, max: 4096, default: 63 },
+        search: Search::Log(7.0, 255.0),
         doc: "The most leaves of a tree that is grown by leaf",
     },
     Parameter {
         name: "subsample",
         domain: Domain::Number { min: 0.1, max: 1.0, default: 0.8 },
+        search: Search::Between(0.5, 1.0),
         doc: "The share of rows that each tree sees",
     },
     Parameter {
         name: "colsample",
         domain: Domain::Number { min: 0.1, max: 1.0, default: 0.8 },
+        search: Search::Between(0.3, 1.0),
         doc: "The share of features that each tree sees",
     },
     Parameter {
         name: "min_child_weight",
         domain: Domain::Number { min: 0.0, max: 1e6, default: 2.0 },
+        search: Search::Log(0.5, 32.0),
         doc: "The least certainty (sum of second derivatives; rows, for numbers) in a leaf",
     },
     Parameter {
         name: "lambda",
         domain: Domain::Number { min: 0.0, max: 1e6, default: 1.0 },
+        search: Search::Log(0.01, 32.0),
         doc: "How strongly leaves are drawn towards zero",
     },
 ];

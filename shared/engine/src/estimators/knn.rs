@@ -11,7 +11,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Target};
+use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
 
@@ -38,6 +38,10 @@ impl Estimator for Knn {
         "k nearest neighbours"
     }
 
+    fn source(&self) -> &'static str {
+        "Cover and Hart, \"Nearest neighbor pattern classification\", 1967"
+    }
+
     fn tasks(&self) -> &'static [Task] {
         &[Task::Binary, Task::Multiclass, Task::Regression]
     }
@@ -51,11 +55,13 @@ impl Estimator for Knn {
             Parameter {
                 name: "neighbours",
                 domain: Domain::AutoInteger { min: 1, max: 500 },
+                search: Search::Log(1.0, 64.0),
                 doc: "How many rows are asked; by default half the root of all, from 3 to 25.",
             },
             Parameter {
                 name: "weights",
                 domain: Domain::Choice { of: &["uniform", "distance"], default: "uniform" },
+                search: Search::Every,
                 doc: "Whether near neighbours count more, by the inverse of their distance.",
             },
         ]

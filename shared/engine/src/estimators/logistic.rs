@@ -2,7 +2,7 @@
 
 use super::lbfgs::{Limits, minimise};
 use super::linear::{FittedLinear, Link, Preconditioner, loss_and_gradient, sigmoid, softmax};
-use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Target};
+use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::metrics::Task;
 
 /// Of the mean loss: where scikit-learn stops at 1e-4 by default, this is its optimum to six digits.
@@ -20,6 +20,10 @@ impl Estimator for Logistic {
         "Logistic regression"
     }
 
+    fn source(&self) -> &'static str {
+        "Cox, \"The regression analysis of binary sequences\", 1958; by L-BFGS (Liu and Nocedal, 1989)"
+    }
+
     fn tasks(&self) -> &'static [Task] {
         &[Task::Binary, Task::Multiclass]
     }
@@ -32,6 +36,7 @@ impl Estimator for Logistic {
         &[Parameter {
             name: "l2",
             domain: Domain::Number { min: 1e-6, max: 1e6, default: 1.0 },
+            search: Search::Log(1e-4, 1e4),
             doc: "Weight of the penalty on half the squared coefficients, beside the sum of the losses \
                   (scikit-learn's 1/C).",
         }]

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::gradient_boosting::Boosted;
-pub use self::params::{Domain, Parameter, Params};
+pub use self::params::{Domain, Parameter, Params, Search};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
 use crate::trees::Forest;
@@ -48,6 +48,9 @@ pub trait Estimator: Send + Sync {
 
     /// The name for people, such as "Random forest".
     fn label(&self) -> &'static str;
+
+    /// Where it comes from: the paper or book that describes it.
+    fn source(&self) -> &'static str;
 
     /// The tasks that it learns.
     fn tasks(&self) -> &'static [Task];

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::linear::softmax;
-use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Target};
+use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
 
@@ -25,6 +25,10 @@ impl Estimator for NaiveBayes {
         "Naive Bayes"
     }
 
+    fn source(&self) -> &'static str {
+        "Chan, Golub and LeVeque, \"Updating formulae and a pairwise algorithm for computing sample variances\", 1979"
+    }
+
     fn tasks(&self) -> &'static [Task] {
         &[Task::Binary, Task::Multiclass]
     }
@@ -37,6 +41,7 @@ impl Estimator for NaiveBayes {
         &[Parameter {
             name: "var_smoothing",
             domain: Domain::Number { min: 1e-12, max: 1.0, default: 0.1 },
+            search: Search::Log(1e-12, 1.0),
             doc: "Share of the largest variance of any feature that is added to every variance.",
         }]
     }

@@ -13,8 +13,24 @@ pub struct Parameter {
     pub name: &'static str,
     /// Its type, range and default.
     pub domain: Domain,
+    /// Where tuning looks for a better value.
+    pub search: Search,
     /// What it does, in one line.
     pub doc: &'static str,
+}
+
+/// Where tuning looks for a better value of a parameter; ranges include both ends and lie inside its
+/// domain.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Search {
+    /// Nowhere: it stays as asked for, or at its default.
+    Fixed,
+    /// Evenly between two values.
+    Between(f64, f64),
+    /// Evenly between the logarithms of two values.
+    Log(f64, f64),
+    /// All words of a choice, or both states of a flag.
+    Every,
 }
 
 /// The values that a parameter may have; ranges include both ends.
@@ -202,15 +218,31 @@ mod tests {
     use super::*;
 
     static DECLARED: &[Parameter] = &[
-        Parameter { name: "trees", domain: Domain::Integer { min: 1, max: 10, default: 3 }, doc: "" },
-        Parameter { name: "leaf", domain: Domain::AutoInteger { min: 1, max: 10 }, doc: "" },
-        Parameter { name: "rate", domain: Domain::Number { min: 0.0, max: 1.0, default: 0.5 }, doc: "" },
+        Parameter {
+            name: "trees",
+            domain: Domain::Integer { min: 1, max: 10, default: 3 },
+            search: Search::Fixed,
+            doc: "",
+        },
+        Parameter {
+            name: "leaf",
+            domain: Domain::AutoInteger { min: 1, max: 10 },
+            search: Search::Fixed,
+            doc: "",
+        },
+        Parameter {
+            name: "rate",
+            domain: Domain::Number { min: 0.0, max: 1.0, default: 0.5 },
+            search: Search::Fixed,
+            doc: "",
+        },
         Parameter {
             name: "grow",
             domain: Domain::Choice { of: &["deep", "leaf"], default: "deep" },
+            search: Search::Fixed,
             doc: "",
         },
-        Parameter { name: "fast", domain: Domain::Flag { default: true }, doc: "" },
+        Parameter { name: "fast", domain: Domain::Flag { default: true }, search: Search::Fixed, doc: "" },
     ];
 
     fn check(asked: &Value) -> Result<Params, SpecError> {

@@ -18,6 +18,10 @@ impl Estimator for RandomForest {
         "Random forest"
     }
 
+    fn source(&self) -> &'static str {
+        "Breiman, \"Random forests\", Machine Learning 45, 2001"
+    }
+
     fn tasks(&self) -> &'static [Task] {
         &[Task::Binary, Task::Multiclass, Task::Regression]
     }

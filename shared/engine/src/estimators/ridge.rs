@@ -6,7 +6,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 
 use super::lbfgs::{Limits, minimise};
 use super::linear::{FittedLinear, Link, MOST_MULTIPLICATIONS, Preconditioner, blocks, loss_and_gradient};
-use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Target};
+use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
 
@@ -24,6 +24,10 @@ impl Estimator for Ridge {
         "Ridge regression"
     }
 
+    fn source(&self) -> &'static str {
+        "Hoerl and Kennard, \"Ridge regression\", Technometrics 12, 1970"
+    }
+
     fn tasks(&self) -> &'static [Task] {
         &[Task::Regression]
     }
@@ -36,6 +40,7 @@ impl Estimator for Ridge {
         &[Parameter {
             name: "l2",
             domain: Domain::Number { min: 1e-3, max: 1e9, default: 1.0 },
+            search: Search::Log(1e-4, 1e4),
             doc: "Weight of the penalty on the squared coefficients, beside the sum of the squared errors.",
         }]
     }

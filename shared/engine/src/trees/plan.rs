@@ -1,11 +1,12 @@
 //! How trees are to be grown, from an estimator's parameters.
 
-use crate::estimators::{Domain, Fit, Parameter, Params, Target};
+use crate::estimators::{Domain, Fit, Parameter, Params, Search, Target};
 
 /// How many trees.
 pub(crate) const TREES: Parameter = Parameter {
     name: "trees",
     domain: Domain::Integer { min: 1, max: 2000, default: 100 },
+    search: Search::Fixed,
     doc: "How many trees are averaged",
 };
 
@@ -13,6 +14,7 @@ pub(crate) const TREES: Parameter = Parameter {
 pub(crate) const MAX_DEPTH: Parameter = Parameter {
     name: "max_depth",
     domain: Domain::AutoInteger { min: 1, max: 1000 },
+    search: Search::Between(3.0, 16.0),
     doc: "The most questions on the way to a leaf; no limit when null",
 };
 
@@ -20,6 +22,7 @@ pub(crate) const MAX_DEPTH: Parameter = Parameter {
 pub(crate) const MIN_LEAF: Parameter = Parameter {
     name: "min_leaf",
     domain: Domain::AutoInteger { min: 1, max: 1_000_000 },
+    search: Search::Log(1.0, 64.0),
     doc: "The fewest rows in a leaf; grows with the number of rows when null",
 };
 
@@ -27,6 +30,7 @@ pub(crate) const MIN_LEAF: Parameter = Parameter {
 pub(crate) const SPLIT_FEATURES: Parameter = Parameter {
     name: "split_features",
     domain: Domain::Choice { of: &["auto", "root", "third", "half", "all"], default: "auto" },
+    search: Search::Every,
     doc: "Of how many features, drawn anew, each split is the best; auto: the root of their number for \
           classes, half for numbers",
 };
