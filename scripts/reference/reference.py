@@ -29,7 +29,7 @@ class Case:
     model: object  # theirs, unfitted
     tolerance: float  # of each prediction; of `metric`, when there is one, as a share of theirs
     params: dict = field(default_factory=dict)  # ours
-    metric: str = ""  # log_loss or rmse on all test rows, where predictions differ by chance
+    metric: str = ""  # log_loss, accuracy or rmse on all test rows, where predictions differ by chance
     one_sided: bool = False  # ours may be better than the metric by any amount
     task: str = ""  # classification or regression, when the model does both
     weighted: bool = False  # rows weigh 1, 2, 1, 2, …
@@ -63,6 +63,8 @@ def tables():
 def measured(case, y, predicted):
     if case.metric == "log_loss":
         return metrics.log_loss(y, predicted)
+    if case.metric == "accuracy":
+        return metrics.accuracy_score(y, np.argmax(predicted, axis=1))
     if case.metric == "rmse":
         return float(np.sqrt(metrics.mean_squared_error(y, predicted)))
     raise SystemExit(f"{case.estimator}: no metric {case.metric}")
