@@ -69,7 +69,11 @@ pub(crate) enum Command {
     Openapi,
     /// Print the registry of operations, from which Terraform makes the platform
     #[command(hide = true)]
-    Operations,
+    Operations {
+        /// As the API's description, which docs/openapi.json holds
+        #[arg(long)]
+        openapi: bool,
+    },
     /// Print the script that completes commands in a shell
     Completions(completions::Completions),
 }

@@ -1,5 +1,6 @@
 //! The registry: every operation of the platform.
 
+use fettle_backend::openapi;
 use fettle_backend::operation::{Entry, Operation, Use};
 use serde_json::{Value, json};
 
@@ -25,6 +26,11 @@ fn packages() -> Vec<(&'static str, Vec<Operation>)> {
 /// All operations: the source of the routes, of the API's description and of what Terraform makes.
 pub(crate) fn all() -> Vec<Operation> {
     packages().into_iter().flat_map(|(_, operations)| operations).collect()
+}
+
+/// The API's description as `docs/openapi.json` has it.
+pub(crate) fn description() -> Value {
+    openapi::describe(&all())
 }
 
 /// The registry as `infra/terraform/operations.json` has it: what Terraform makes the functions, their

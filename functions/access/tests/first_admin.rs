@@ -3,35 +3,22 @@
 #![allow(missing_docs, reason = "a test's name says it")]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use fettle_backend::app::{App, Slots};
+use fettle_backend::app::App;
 use fettle_backend::clock::{Clock, SystemClock};
 use fettle_backend::ids::{Ids, SystemEntropy};
-use fettle_backend::keys::KeyAuth;
 use fettle_backend::limits::Limits;
 use fettle_backend::operation::{Call, Entry};
 use fettle_backend::permission::Role;
-use fettle_embedded::{
-    DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute,
-};
+use fettle_embedded::DataDir;
+use fettle_embedded::testing::slots;
 use serde_json::Value;
 use std::sync::Arc;
 
 fn app(data: &DataDir) -> App {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let database = Arc::new(SqliteDatabase::open(data.platform_db(), Arc::clone(&clock)).unwrap());
-    let queue = Arc::new(SqliteQueue::open(data.queue_db(), Arc::clone(&clock)).unwrap());
-    let files = FileStorage::open(data.objects(), "http://127.0.0.1", [7; 32], Arc::clone(&clock)).unwrap();
-    let slots = Slots {
-        storage: Arc::new(files),
-        auth: Arc::new(KeyAuth::new(Arc::<SqliteDatabase>::clone(&database))),
-        secrets: Arc::new(FileKeys::open(data.keys().join("fernet.key"))),
-        compute: Arc::new(ThreadCompute::new(Arc::<SqliteQueue>::clone(&queue), "boot-test")),
-        database,
-        queue,
-        notifier: Arc::new(LogNotifier),
-    };
+    let slots = slots(data, &clock);
     let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
-    App::new(slots, clock, ids, Limits::default(), "boot-test".to_owned(), String::new())
+    App::new(slots, clock, ids, Limits::default(), "boot-test".to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

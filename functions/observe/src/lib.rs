@@ -18,6 +18,9 @@ struct Health {
     status: &'static str,
 }
 
+/// What all packages' operations are: one package alone could not say. A test holds it to the registry.
+const DESCRIPTION: &str = include_str!("../../../docs/openapi.json");
+
 /// Which program this is.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Version {
@@ -39,8 +42,8 @@ pub fn operations() -> Vec<Operation> {
         })
         .summary("Which version of the program this is")
         .gives::<Version>(200),
-        Operation::http("observe.openapi", "GET", "/openapi.json", Open, |app, _call| {
-            Box::pin(ready(openapi(app)))
+        Operation::http("observe.openapi", "GET", "/openapi.json", Open, |_app, _call| {
+            Box::pin(ready(openapi()))
         })
         .summary("This description"),
         Operation::http("queues.list", "GET", "/v1/queues", Administer, |app, call| {
@@ -81,8 +84,8 @@ fn version(app: &App) -> Result<Reply> {
     Reply::ok(&Version { name: "fettle", version: app.version })
 }
 
-fn openapi(app: &App) -> Result<Reply> {
-    Ok(Reply { body: app.openapi.clone().into_bytes(), ..Reply::ok(&())? })
+fn openapi() -> Result<Reply> {
+    Ok(Reply { body: DESCRIPTION.into(), ..Reply::ok(&())? })
 }
 
 async fn list_queues(app: &App, _call: Call) -> Result<Reply> {

@@ -3,17 +3,15 @@
 #![allow(missing_docs, reason = "a test's name says it")]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use fettle_backend::app::{App, Slots};
+use fettle_backend::app::App;
 use fettle_backend::clock::{Clock, TestClock};
 use fettle_backend::ids::{Ids, SystemEntropy};
-use fettle_backend::keys::KeyAuth;
 use fettle_backend::limits::Limits;
 use fettle_backend::operation::Call;
 use fettle_backend::ports::{Outgoing, Queue, QueueName};
 use fettle_backend::problem::Result;
-use fettle_embedded::{
-    DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute,
-};
+use fettle_embedded::DataDir;
+use fettle_embedded::testing::slots;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -33,21 +31,9 @@ impl World {
         let clock = Arc::new(TestClock::at(Timestamp::from_second(1_800_000_000).unwrap()));
         let time: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
         let data = DataDir::open(directory.path(), "boot-test").unwrap();
-        let database = Arc::new(SqliteDatabase::open(data.platform_db(), Arc::clone(&time)).unwrap());
-        let queue = Arc::new(SqliteQueue::open(data.queue_db(), Arc::clone(&time)).unwrap());
-        let files =
-            FileStorage::open(data.objects(), "http://127.0.0.1", [7; 32], Arc::clone(&time)).unwrap();
-        let slots = Slots {
-            storage: Arc::new(files),
-            auth: Arc::new(KeyAuth::new(Arc::<SqliteDatabase>::clone(&database))),
-            secrets: Arc::new(FileKeys::open(data.keys().join("fernet.key"))),
-            compute: Arc::new(ThreadCompute::new(Arc::<SqliteQueue>::clone(&queue), "boot-test")),
-            database,
-            queue,
-            notifier: Arc::new(LogNotifier),
-        };
+        let slots = slots(&data, &time);
         let ids = Ids::new(Arc::clone(&time), Arc::new(SystemEntropy));
-        let app = App::new(slots, time, ids, Limits::default(), "boot-test".to_owned(), String::new());
+        let app = App::new(slots, time, ids, Limits::default(), "boot-test".to_owned());
         Self { app, clock, _data: (data, directory) }
     }
 

@@ -12,9 +12,8 @@ use fettle_backend::operation::Call;
 use fettle_backend::permission::Role;
 use fettle_backend::ports::{Caller, Database, Key, KeyRing, Write};
 use fettle_backend::problem::Result;
-use fettle_embedded::{
-    DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute,
-};
+use fettle_embedded::testing::slots;
+use fettle_embedded::{DataDir, SqliteDatabase};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -87,19 +86,13 @@ impl World {
 /// Another process on the same platform has an app of its own.
 fn app(data: &DataDir, database: &Arc<SqliteDatabase>) -> App {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let queue = Arc::new(SqliteQueue::open(data.queue_db(), Arc::clone(&clock)).unwrap());
-    let files = FileStorage::open(data.objects(), "http://127.0.0.1", [7; 32], Arc::clone(&clock)).unwrap();
     let slots = Slots {
-        storage: Arc::new(files),
         auth: Arc::new(KeyAuth::new(Arc::<SqliteDatabase>::clone(database))),
-        secrets: Arc::new(FileKeys::open(data.keys().join("fernet.key"))),
-        compute: Arc::new(ThreadCompute::new(Arc::<SqliteQueue>::clone(&queue), "boot-test")),
         database: Arc::<SqliteDatabase>::clone(database),
-        queue,
-        notifier: Arc::new(LogNotifier),
+        ..slots(data, &clock)
     };
     let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
-    App::new(slots, clock, ids, Limits::default(), "boot-test".to_owned(), String::new())
+    App::new(slots, clock, ids, Limits::default(), "boot-test".to_owned())
 }
 
 async fn call(app: &App, operation: &str, name: &str, query: &[(&str, &str)], body: &Value) -> Result<Value> {

@@ -3,37 +3,31 @@
 use crate::client::Platform;
 use serde_json::Value;
 
-#[test]
-fn the_committed_description_is_the_programs() {
-    let platform = Platform::new();
-    let api = platform.client().with_key(None).get("/openapi.json").json(200);
-    let text = serde_json::to_string_pretty(&api).unwrap() + "\n";
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+/// Holds a committed file to what `fettle operations` prints, or renews it.
+fn assert_committed(args: &[&str], file: &str) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fettle"))
+        .arg("operations")
+        .args(args)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let path = format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"));
     #[allow(clippy::disallowed_methods, reason = "a test is told to renew the file")]
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        std::fs::write(path, &text).unwrap();
+        std::fs::write(&path, &text).unwrap();
     }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        committed == text,
-        "docs/openapi.json is stale: UPDATE_OPENAPI=1 cargo test -p fettle --test api contract"
-    );
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "{file} is stale: UPDATE_OPENAPI=1 cargo test -p fettle --test api contract");
+}
+
+#[test]
+fn the_committed_description_is_the_programs() {
+    assert_committed(&["--openapi"], "docs/openapi.json");
 }
 
 #[test]
 fn the_registry_that_terraform_reads_is_the_programs() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fettle")).arg("operations").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/terraform/operations.json");
-    #[allow(clippy::disallowed_methods, reason = "a test is told to renew the file")]
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        std::fs::write(path, &text).unwrap();
-    }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        committed == text,
-        "infra/terraform/operations.json is stale: UPDATE_OPENAPI=1 cargo test -p fettle --test api contract"
-    );
+    assert_committed(&[], "infra/terraform/operations.json");
 }
 
 #[test]

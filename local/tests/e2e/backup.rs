@@ -4,10 +4,8 @@ use crate::faults::worker;
 use crate::resources::Resources;
 use fettle_backend::app::Slots;
 use fettle_backend::clock::{Clock, SystemClock};
-use fettle_backend::keys::KeyAuth;
-use fettle_embedded::{
-    DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute,
-};
+use fettle_embedded::DataDir;
+use fettle_embedded::testing::slots;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -15,18 +13,7 @@ fn on_files() -> (Slots, (DataDir, TempDir)) {
     let directory = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let data = DataDir::open(directory.path(), "boot-test").unwrap();
-    let database = Arc::new(SqliteDatabase::open(data.platform_db(), Arc::clone(&clock)).unwrap());
-    let queue = Arc::new(SqliteQueue::open(data.queue_db(), Arc::clone(&clock)).unwrap());
-    let files = FileStorage::open(data.objects(), "http://127.0.0.1", [7; 32], clock).unwrap();
-    let slots = Slots {
-        storage: Arc::new(files),
-        auth: Arc::new(KeyAuth::new(Arc::<SqliteDatabase>::clone(&database))),
-        secrets: Arc::new(FileKeys::open(data.keys().join("fernet.key"))),
-        compute: Arc::new(ThreadCompute::new(Arc::<SqliteQueue>::clone(&queue), "boot-test")),
-        database,
-        queue,
-        notifier: Arc::new(LogNotifier),
-    };
+    let slots = slots(&data, &clock);
     (slots, (data, directory))
 }
 

@@ -50,7 +50,7 @@ pub(crate) async fn worker(resources: &Resources) -> Arc<App> {
         notifier: Arc::new(LogNotifier),
     };
     let boot = format!("boot-{}", ids.uuid());
-    Arc::new(App::new(slots, clock, ids, Limits::default(), boot, String::new()))
+    Arc::new(App::new(slots, clock, ids, Limits::default(), boot))
 }
 
 fn call(body: &[u8]) -> Call {

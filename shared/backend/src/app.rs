@@ -43,8 +43,6 @@ pub struct App {
     pub boot: String,
     /// The program's version.
     pub version: &'static str,
-    /// The API's description as JSON, made once from the registry.
-    pub openapi: String,
     /// Models that are being served.
     pub served: ServedCache,
     /// Tables that trials of this process share.
@@ -54,14 +52,7 @@ pub struct App {
 
 impl App {
     /// An app on these slots.
-    pub fn new(
-        slots: Slots,
-        clock: Arc<dyn Clock>,
-        ids: Ids,
-        limits: Limits,
-        boot: String,
-        openapi: String,
-    ) -> Self {
+    pub fn new(slots: Slots, clock: Arc<dyn Clock>, ids: Ids, limits: Limits, boot: String) -> Self {
         Self {
             served: ServedCache::new(limits.model_cache_bytes),
             trainers: TrainerCache::default(),
@@ -71,7 +62,6 @@ impl App {
             limits,
             boot,
             version: env!("CARGO_PKG_VERSION"),
-            openapi,
             stopping: AtomicBool::new(false),
         }
     }

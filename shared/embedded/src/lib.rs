@@ -13,6 +13,8 @@ mod queue;
 mod secrets;
 mod sqlite;
 mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use address::is_public;
 pub use compute::ThreadCompute;

@@ -8,11 +8,10 @@ use fettle_backend::backup::{Doing, Report, backup, restore};
 use fettle_backend::clock::{Clock, SystemClock};
 use fettle_backend::conformance::backup::{keep_busy, populate};
 use fettle_backend::ids::{Ids, SystemEntropy};
-use fettle_backend::keys::{self, DEFAULT_WORKSPACE, KeyAuth};
+use fettle_backend::keys::{self, DEFAULT_WORKSPACE};
 use fettle_backend::ports::{Database, ErrorKind, Key, Storage, Write};
-use fettle_embedded::{
-    DataDir, FileKeys, FileStorage, LogNotifier, SqliteDatabase, SqliteQueue, ThreadCompute,
-};
+use fettle_embedded::testing::slots;
+use fettle_embedded::{DataDir, FileStorage, SqliteDatabase};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -29,18 +28,7 @@ fn clock() -> Arc<dyn Clock> {
 
 fn open(path: &Path) -> (Slots, DataDir) {
     let data = DataDir::open(path, "boot-test").unwrap();
-    let database = Arc::new(SqliteDatabase::open(data.platform_db(), clock()).unwrap());
-    let queue = Arc::new(SqliteQueue::open(data.queue_db(), clock()).unwrap());
-    let files = FileStorage::open(data.objects(), "http://127.0.0.1", [7; 32], clock()).unwrap();
-    let slots = Slots {
-        storage: Arc::new(files),
-        auth: Arc::new(KeyAuth::new(Arc::<SqliteDatabase>::clone(&database))),
-        secrets: Arc::new(FileKeys::open(data.keys().join("fernet.key"))),
-        compute: Arc::new(ThreadCompute::new(Arc::<SqliteQueue>::clone(&queue), "boot-test")),
-        database,
-        queue,
-        notifier: Arc::new(LogNotifier),
-    };
+    let slots = slots(&data, &clock());
     (slots, data)
 }
 

@@ -35,7 +35,7 @@ fn app(directory: &TempDir) -> App {
     };
     let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
     let limits = Limits { upload_bytes: 1_000, ..Limits::default() };
-    App::new(slots, clock, ids, limits, "boot-1".into(), String::new())
+    App::new(slots, clock, ids, limits, "boot-1".into())
 }
 
 fn call() -> Call {

@@ -72,7 +72,7 @@ impl Platform {
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
 
         let (slots, local) = wire(&config, &public_url, &base.clock, &base.boot).await?;
-        let app = app_of(slots, base, &config, &operations);
+        let app = app_of(slots, base, &config);
         let first_start = !has_admin(&*app.slots.database).await?;
         let admin_key = match part {
             Part::Whole => {

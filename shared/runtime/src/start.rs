@@ -4,8 +4,6 @@ use crate::config::Config;
 use fettle_backend::app::{App, Slots};
 use fettle_backend::clock::{Clock, SystemClock};
 use fettle_backend::ids::{Ids, SystemEntropy};
-use fettle_backend::openapi;
-use fettle_backend::operation::Operation;
 use std::sync::Arc;
 
 /// Time, ids, and this process's name.
@@ -25,8 +23,7 @@ impl Base {
 }
 
 /// What handlers are given.
-pub(crate) fn app_of(slots: Slots, base: Base, config: &Config, operations: &[Operation]) -> Arc<App> {
+pub(crate) fn app_of(slots: Slots, base: Base, config: &Config) -> Arc<App> {
     let Base { clock, ids, boot } = base;
-    let description = openapi::describe(operations).to_string();
-    Arc::new(App::new(slots, clock, ids, config.limits.clone(), boot, description))
+    Arc::new(App::new(slots, clock, ids, config.limits.clone(), boot))
 }

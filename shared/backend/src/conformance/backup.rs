@@ -51,7 +51,7 @@ fn quiet() -> Report {
 fn app(slots: &Slots) -> App {
     let ids = Ids::new(Arc::new(SystemClock), Arc::new(SystemEntropy));
     let boot = format!("boot-{}", ids.uuid());
-    App::new(slots.clone(), Arc::new(SystemClock), ids, Limits::default(), boot, String::new())
+    App::new(slots.clone(), Arc::new(SystemClock), ids, Limits::default(), boot)
 }
 
 fn call(workspace: &str, body: &[u8], key: Option<&str>) -> Call {

@@ -56,7 +56,7 @@ async fn run(mut operations: Vec<Operation>) -> Result<(), Error> {
     let base = Base::new();
     let public_url = config.public_url.clone().unwrap_or_default();
     let (slots, _local) = wire(&config, &public_url, &base.clock, &base.boot).await?;
-    let app = app_of(slots, base, &config, &operations);
+    let app = app_of(slots, base, &config);
     let function =
         Function { app, operation: Arc::new(operations.swap_remove(at)), is_warm: AtomicBool::new(false) };
     match function.operation.entry {
