@@ -10,12 +10,14 @@
 
 pub mod artifact;
 pub mod classes;
+pub mod combine;
 pub mod estimators;
 pub mod matrix;
 pub mod metrics;
 pub mod plan;
 mod prepared;
 pub mod preprocess;
+pub mod search;
 pub mod split;
 pub mod table;
 pub mod trees;
@@ -25,4 +27,4 @@ pub use artifact::{ArtifactError, Model, Predictions, SchemaError};
 pub use estimators::FitError;
 pub use metrics::{Metric, Scores, Task};
 pub use plan::{Plan, RunSpec, SpecError, SpecErrorKind, TrialSpec, plan};
-pub use trial::{Finished, FoldScores, Trainer};
+pub use trial::{Combined, Finished, FoldScores, Predicted, Trainer};

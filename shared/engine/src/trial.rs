@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::artifact::Contents;
+use crate::artifact::{Contents, Member};
 use crate::classes::{Classes, present, truth};
+use crate::combine::{Combination, Method};
 use crate::estimators::{Estimator, Fit, FitError, Fitted, Params, Target, find};
 use crate::metrics::{Scores, scores};
 use crate::plan::{Plan, TrialSpec};
@@ -37,6 +38,40 @@ pub struct Trainer {
 pub struct FoldScores {
     /// Every metric of the task that is defined on the fold's rows.
     pub metrics: Scores,
+    /// What was predicted for the fold's rows.
+    pub predictions: Predicted,
+}
+
+/// Predictions for rows that a model did not see, row by row as [`Fitted::predict`] gives them: enough to
+/// combine models without fitting them again.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Predicted(Vec<f32>);
+
+impl Predicted {
+    fn new(values: &[f64]) -> Predicted {
+        Predicted(values.iter().map(|value| *value as f32).collect())
+    }
+
+    /// Four bytes a value, little endian.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    /// What [`to_bytes`](Predicted::to_bytes) made.
+    pub fn from_bytes(bytes: &[u8]) -> Predicted {
+        Predicted(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+    }
+}
+
+/// A finished trial that others are combined with.
+#[derive(Debug, Clone)]
+pub struct Combined {
+    /// Of each fold.
+    pub folds: Vec<Predicted>,
+    /// Of the test set; empty when nothing was held out.
+    pub holdout: Predicted,
+    /// The model.
+    pub artifact: Vec<u8>,
 }
 
 /// A trial that has been through all folds.
@@ -45,6 +80,8 @@ pub struct Finished {
     /// The metrics of a model fitted on all rows but the test set, on the test set; `None` when
     /// nothing was held out.
     pub holdout: Option<Scores>,
+    /// What that model predicted for the test set.
+    pub predictions: Predicted,
     /// The model fitted on all rows, as a file.
     pub artifact: Vec<u8>,
 }
@@ -115,7 +152,9 @@ impl Trainer {
         let (estimator, params) = estimator(trial)?;
         let prepared = self.prepared(Part::Fold(fold), estimator);
         let fitted = self.fit(estimator, &params, &prepared)?;
-        Ok(FoldScores { metrics: measure(&fitted, &prepared)? })
+        let predictions = predict(&fitted, &prepared)?;
+        let metrics = scores(&prepared.validation_y, &predictions);
+        Ok(FoldScores { metrics, predictions: Predicted::new(&predictions) })
     }
 
     /// Measures a trial on the test set, and fits it on all rows.
@@ -124,28 +163,102 @@ impl Trainer {
     /// When the trial cannot be fitted, or the model is larger than an artifact may be.
     pub fn finish(&self, trial: &TrialSpec) -> Result<Finished, FitError> {
         let (estimator, params) = estimator(trial)?;
-        let holdout = if self.split.test.is_empty() {
-            None
-        } else {
+        let mut holdout = None;
+        let mut predictions = Predicted::default();
+        if !self.split.test.is_empty() {
             let prepared = self.prepared(Part::Rest, estimator);
-            Some(measure(&self.fit(estimator, &params, &prepared)?, &prepared)?)
-        };
+            let predicted = predict(&self.fit(estimator, &params, &prepared)?, &prepared)?;
+            holdout = Some(scores(&prepared.validation_y, &predicted));
+            predictions = Predicted::new(&predicted);
+        }
         let prepared = self.prepared(Part::All, estimator);
         let fitted = self.fit(estimator, &params, &prepared)?;
+        let member = Member { preprocessor: prepared.preprocessor.clone(), fitted };
+        Ok(Finished { holdout, predictions, artifact: self.artifact(trial, vec![member], None)? })
+    }
+
+    /// Combines trials that have been through all folds: on each fold as the other folds' predictions
+    /// teach, then on the test set and for the model as all of them do. Fits nothing but the combination.
+    ///
+    /// # Errors
+    /// When the trial is none that combines, or the members are not of this plan.
+    pub fn combine(
+        &self,
+        trial: &TrialSpec,
+        members: &[Combined],
+    ) -> Result<(Vec<FoldScores>, Finished), FitError> {
+        let method = Method::find(&trial.estimator)
+            .ok_or_else(|| FitError::Unsuitable(format!("'{}' combines nothing", trial.estimator)))?;
+        let outputs = self.truth.outputs();
+        let fit = |folds: &[usize]| -> Result<Combination, FitError> {
+            let rows: Vec<u32> =
+                folds.iter().flat_map(|fold| self.split.folds[*fold].iter().copied()).collect();
+            let each = members.iter().map(|member| {
+                folds
+                    .iter()
+                    .flat_map(|fold| member.folds[*fold].0.iter().map(|value| f64::from(*value)))
+                    .collect()
+            });
+            Combination::fit(
+                method,
+                &self.truth.take(&rows),
+                &each.collect::<Vec<Vec<f64>>>(),
+                self.plan.seed,
+            )
+        };
+        let apply = |combination: &Combination, of: &dyn Fn(&Combined) -> &Predicted, rows: &[u32]| {
+            let each: Vec<Vec<f64>> = members
+                .iter()
+                .map(|member| of(member).0.iter().map(|value| f64::from(*value)).collect())
+                .collect();
+            if each.iter().any(|predictions| predictions.len() != rows.len() * outputs) {
+                return Err(FitError::Unsuitable("a member's predictions are of other rows".into()));
+            }
+            let predictions = finite(combination.apply(&each, outputs))?;
+            Ok((scores(&self.truth.take(rows), &predictions), Predicted::new(&predictions)))
+        };
+        if members.iter().any(|member| member.folds.len() != self.split.folds.len()) {
+            return Err(FitError::Unsuitable("a member has not been through all folds".into()));
+        }
+        let mut folds = Vec::with_capacity(self.split.folds.len());
+        for (k, rows) in self.split.folds.iter().enumerate() {
+            let others: Vec<usize> = (0..self.split.folds.len()).filter(|fold| *fold != k).collect();
+            let (metrics, predictions) = apply(&fit(&others)?, &|member| &member.folds[k], rows)?;
+            folds.push(FoldScores { metrics, predictions });
+        }
+        let combination = fit(&(0..self.split.folds.len()).collect::<Vec<_>>())?;
+        let (mut holdout, mut predictions) = (None, Predicted::default());
+        if !self.split.test.is_empty() {
+            let (metrics, predicted) = apply(&combination, &|member| &member.holdout, &self.split.test)?;
+            (holdout, predictions) = (Some(metrics), predicted);
+        }
+        let mut parts = Vec::with_capacity(members.len());
+        for member in members {
+            parts.extend(Contents::from_bytes(&member.artifact).map_err(failed)?.members);
+        }
+        let artifact = self.artifact(trial, parts, Some(combination))?;
+        Ok((folds, Finished { holdout, predictions, artifact }))
+    }
+
+    fn artifact(
+        &self,
+        trial: &TrialSpec,
+        members: Vec<Member>,
+        combination: Option<Combination>,
+    ) -> Result<Vec<u8>, FitError> {
         let contents = Contents {
             engine: env!("CARGO_PKG_VERSION").into(),
             task: self.plan.task,
             target: field(&self.table.columns[self.target]),
             classes: self.classes.names().to_vec(),
             fields: self.columns().into_iter().map(field).collect(),
-            preprocessor: prepared.preprocessor.clone(),
-            fitted,
+            members,
+            combination,
             estimator: trial.estimator.clone(),
             params: serde_json::Value::Object(trial.params.clone()).to_string(),
             profile: serde_json::to_string(self.profile.get_or_init(|| self.profile())).map_err(failed)?,
         };
-        let artifact = contents.to_bytes().map_err(failed)?;
-        Ok(Finished { holdout, artifact })
+        contents.to_bytes().map_err(failed)
     }
 
     fn columns(&self) -> Vec<&Column> {
@@ -211,12 +324,15 @@ fn estimator(trial: &TrialSpec) -> Result<(&'static dyn Estimator, Params), FitE
     Ok((estimator, params))
 }
 
-fn measure(fitted: &Fitted, prepared: &Prepared) -> Result<Scores, FitError> {
-    let predictions = fitted.predict(&prepared.validation_x);
+fn predict(fitted: &Fitted, prepared: &Prepared) -> Result<Vec<f64>, FitError> {
+    finite(fitted.predict(&prepared.validation_x))
+}
+
+fn finite(predictions: Vec<f64>) -> Result<Vec<f64>, FitError> {
     if predictions.iter().any(|value| !value.is_finite()) {
         return Err(FitError::NotFinite("some predictions are not finite".into()));
     }
-    Ok(scores(&prepared.validation_y, &predictions))
+    Ok(predictions)
 }
 
 #[cfg(test)]

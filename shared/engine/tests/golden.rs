@@ -94,7 +94,7 @@ fn write() {
                 _ => json!({}),
             };
             let params = small.as_object().unwrap().clone();
-            let trial = TrialSpec { estimator: trial.estimator, params };
+            let trial = TrialSpec::new(&trial.estimator, params);
             let trainer = Trainer::new(table.clone(), plan.clone()).unwrap();
             let artifact = trainer.finish(&trial).unwrap().artifact;
             let name = format!("{}-{task}", trial.estimator);

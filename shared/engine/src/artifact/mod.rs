@@ -6,6 +6,7 @@
 
 mod container;
 mod predictions;
+mod v1;
 
 use std::sync::Arc;
 
@@ -15,12 +16,13 @@ use serde_json::{Map, Value};
 pub use self::container::ArtifactError;
 pub use self::predictions::Predictions;
 use crate::classes::Classes;
+use crate::combine::Combination;
 use crate::estimators::Fitted;
 use crate::metrics::{Task, most_probable};
 use crate::preprocess::Preprocessor;
 use crate::table::{Column, Field, Kind, Profile, Table, Values};
 
-/// Everything that a model is, in the order in which it is stored: version 1 of the format. A change is
+/// Everything that a model is, in the order in which it is stored: version 2 of the format. A change is
 /// a new version beside this one, with a golden file of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Contents {
@@ -32,8 +34,10 @@ pub(crate) struct Contents {
     pub(crate) classes: Vec<String>,
     /// The inputs, in the order of the preprocessor's features.
     pub(crate) fields: Vec<Field>,
-    pub(crate) preprocessor: Preprocessor,
-    pub(crate) fitted: Fitted,
+    /// One, or those that are combined.
+    pub(crate) members: Vec<Member>,
+    /// How; none of one member that stands for itself.
+    pub(crate) combination: Option<Combination>,
     pub(crate) estimator: String,
     /// JSON, since parameters are of any type.
     pub(crate) params: String,
@@ -41,7 +45,27 @@ pub(crate) struct Contents {
     pub(crate) profile: String,
 }
 
+/// What is fitted, with the preprocessing that was fitted for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) preprocessor: Preprocessor,
+    pub(crate) fitted: Fitted,
+}
+
 impl Contents {
+    /// Reads an artifact of any version. Whether its parts suit each other is for [`Model::load`] to say.
+    ///
+    /// # Errors
+    /// When the bytes are not an artifact, or one that is damaged or of a newer format.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Contents, ArtifactError> {
+        let (version, payload) = container::unwrap(bytes)?;
+        let invalid = |error: postcard::Error| ArtifactError::Invalid(error.to_string());
+        if version == 1 {
+            return Ok(postcard::from_bytes::<v1::Contents>(&payload).map_err(invalid)?.into());
+        }
+        postcard::from_bytes(&payload).map_err(invalid)
+    }
+
     /// The artifact's bytes; the same contents give the same bytes.
     ///
     /// # Errors
@@ -49,6 +73,12 @@ impl Contents {
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, ArtifactError> {
         let payload = postcard::to_stdvec(self).map_err(|error| ArtifactError::Invalid(error.to_string()))?;
         container::wrap(&payload)
+    }
+}
+
+impl Member {
+    fn size_bytes(&self) -> usize {
+        self.preprocessor.size_bytes() + self.fitted.size_bytes()
     }
 }
 
@@ -79,9 +109,7 @@ impl Model {
     /// # Errors
     /// When the bytes are not an artifact, or one that is damaged or of a newer format.
     pub fn load(bytes: &[u8]) -> Result<Model, ArtifactError> {
-        let payload = container::unwrap(bytes)?;
-        let contents: Contents =
-            postcard::from_bytes(&payload).map_err(|error| ArtifactError::Invalid(error.to_string()))?;
+        let contents = Contents::from_bytes(bytes)?;
         let invalid = |what: &str| ArtifactError::Invalid(what.into());
         let outputs = match (contents.task, contents.classes.len()) {
             (Task::Regression, 0) => 1,
@@ -90,13 +118,22 @@ impl Model {
             _ => return Err(invalid("the classes do not suit the task")),
         };
         let kinds: Vec<Kind> = contents.fields.iter().map(|field| field.kind).collect();
-        contents.preprocessor.check(&kinds).map_err(ArtifactError::Invalid)?;
-        contents.fitted.check(contents.preprocessor.width(), outputs).map_err(ArtifactError::Invalid)?;
+        for member in &contents.members {
+            member.preprocessor.check(&kinds).map_err(ArtifactError::Invalid)?;
+            member.fitted.check(member.preprocessor.width(), outputs).map_err(ArtifactError::Invalid)?;
+        }
+        match &contents.combination {
+            Some(combination) => {
+                combination.check(contents.members.len(), outputs).map_err(ArtifactError::Invalid)?;
+            }
+            None if contents.members.len() == 1 => {}
+            None => return Err(invalid("it has several models, and no way to combine them")),
+        }
         let params =
             serde_json::from_str(&contents.params).map_err(|_| invalid("the parameters are not JSON"))?;
         let size_bytes = size_of::<Model>()
-            + contents.preprocessor.size_bytes()
-            + contents.fitted.size_bytes()
+            + contents.members.iter().map(Member::size_bytes).sum::<usize>()
+            + contents.combination.as_ref().map_or(0, Combination::size_bytes)
             + contents.profile.len()
             + contents.fields.iter().map(|field| size_of::<Field>() + field.name.len()).sum::<usize>();
         let classes = Arc::new(Classes::new(contents.classes.clone(), contents.target.kind));
@@ -169,7 +206,16 @@ impl Model {
             columns.push(find(table, place, field)?);
         }
         let rows: Vec<u32> = (0..table.rows as u32).collect();
-        let predicted = self.contents.fitted.predict(&self.contents.preprocessor.transform(&columns, &rows));
+        let mut answers: Vec<Vec<f64>> = Vec::with_capacity(self.contents.members.len());
+        for member in &self.contents.members {
+            answers.push(member.fitted.predict(&member.preprocessor.transform(&columns, &rows)));
+        }
+        let predicted = match &self.contents.combination {
+            Some(combination) => {
+                combination.apply(&answers, if self.classes().is_empty() { 1 } else { self.classes().len() })
+            }
+            None => answers.pop().unwrap_or_default(),
+        };
         Ok(if self.contents.task.is_classification() {
             let labels = most_probable(&predicted, self.classes().len());
             Predictions::Classes { classes: Arc::clone(&self.classes), labels, probabilities: predicted }

@@ -57,8 +57,8 @@ fn every_contents() -> Vec<Contents> {
                 target: Field { name: "y".into(), kind: Kind::Integer },
                 classes: (0..count).map(|class| (class * 10).to_string()).collect(),
                 fields: columns.iter().map(|c| Field { name: c.name.clone(), kind: c.kind }).collect(),
-                preprocessor,
-                fitted,
+                members: vec![Member { preprocessor, fitted }],
+                combination: None,
                 estimator: estimator.name().into(),
                 params: "{}".into(),
                 profile: serde_json::to_string(&profile(&table)).unwrap(),
@@ -156,14 +156,18 @@ fn contents_that_do_not_fit_together_are_refused() {
     refused(&|contents| drop(contents.fields.pop()));
     refused(&|contents| contents.fields[0].kind = Kind::Text);
     refused(&|contents| contents.params = "{".into());
+    refused(&|contents| contents.members.clear());
+    refused(&|contents| contents.members.push(contents.members[0].clone()));
+    refused(&|contents| contents.combination = Some(Combination::Mean(vec![0.5, 0.5])));
     let other = every_contents().into_iter().find(|contents| contents.estimator == "knn").unwrap();
     refused(&|contents| {
-        contents.preprocessor = Preprocessor::fit(&[], &[], &Target::Numbers(vec![]), ALL[0].needs(), 0).0;
+        contents.members[0].preprocessor =
+            Preprocessor::fit(&[], &[], &Target::Numbers(vec![]), ALL[0].needs(), 0).0;
     });
     refused(&|contents| {
         contents.task = Task::Multiclass;
         contents.classes = vec!["a".into(), "b".into(), "c".into()];
-        contents.fitted = other.fitted.clone();
+        contents.members[0].fitted = other.members[0].fitted.clone();
     });
 }
 

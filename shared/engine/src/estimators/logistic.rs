@@ -36,7 +36,7 @@ impl Estimator for Logistic {
         &[Parameter {
             name: "l2",
             domain: Domain::Number { min: 1e-6, max: 1e6, default: 1.0 },
-            search: Search::Log(1e-4, 1e4),
+            search: Search::Log(1e-3, 1e4),
             doc: "Weight of the penalty on half the squared coefficients, beside the sum of the losses \
                   (scikit-learn's 1/C).",
         }]

@@ -40,7 +40,7 @@ impl Estimator for Ridge {
         &[Parameter {
             name: "l2",
             domain: Domain::Number { min: 1e-3, max: 1e9, default: 1.0 },
-            search: Search::Log(1e-4, 1e4),
+            search: Search::Log(1e-3, 1e4),
             doc: "Weight of the penalty on the squared coefficients, beside the sum of the squared errors.",
         }]
     }

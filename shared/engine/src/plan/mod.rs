@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 pub use self::spec::{RunSpec, SpecError, SpecErrorKind};
 use crate::metrics::{Metric, Task};
+use crate::search::{MOST_TUNED, Mode};
 use crate::table::{ColumnProfile, Kind, Profile};
 
 /// The folds of a run that does not ask for any.
@@ -36,6 +37,12 @@ pub struct Plan {
     pub test_fraction: f64,
     /// The source of all randomness.
     pub seed: u64,
+    /// How far the run goes beyond its first trials.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The most trials that tune, when that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<u32>,
     /// The classes in the order of every probability: numbers ascending, `false` before `true`,
     /// words by code point. Empty for a number, and where the profile does not list them all (over
     /// 20 classes, or values over 256 bytes): then the table says.
@@ -62,14 +69,40 @@ pub struct FeatureDecision {
     pub why: String,
 }
 
-/// An estimator with its parameters.
+/// An estimator with its parameters, or trials combined.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TrialSpec {
-    /// The estimator's name.
+    /// The estimator's name, or that of the way in which trials are combined.
     pub estimator: String,
     /// Its parameters; what is left out takes its default.
     #[serde(default)]
     pub params: Map<String, Value>,
+    /// Where it comes from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// The numbers of the trials that are combined.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<u32>,
+}
+
+impl TrialSpec {
+    /// One of a run's first trials.
+    pub fn new(estimator: &str, params: Map<String, Value>) -> TrialSpec {
+        TrialSpec { estimator: estimator.into(), params, origin: Origin::Compared, members: Vec::new() }
+    }
+}
+
+/// Where a trial comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Planned at the start: every estimator that suits, as it is.
+    #[default]
+    Compared,
+    /// Proposed by what came of earlier trials.
+    Tuned,
+    /// Made of earlier trials.
+    Combined,
 }
 
 /// Decides what a run will do.
@@ -110,6 +143,22 @@ pub fn plan(profile: &Profile, spec: &RunSpec) -> Result<Plan, SpecError> {
     if let (Task::Binary, Some(positive)) = (task, classes.get(1)) {
         notes.push(format!("'{positive}' is the positive class"));
     }
+    if spec.tuned.is_some() && !matches!(spec.plan, Some(Mode::Tune | Mode::Auto)) {
+        return Err(SpecError {
+            kind: SpecErrorKind::OutOfRange,
+            field: "tuned".into(),
+            detail: "nothing is tuned in this plan".into(),
+            remedy: "give \"plan\": \"tune\" or \"auto\", or leave tuned out".into(),
+        });
+    }
+    if let Some(tuned) = spec.tuned.filter(|tuned| !(1..=MOST_TUNED).contains(tuned)) {
+        return Err(SpecError {
+            kind: SpecErrorKind::OutOfRange,
+            field: "tuned".into(),
+            detail: format!("{tuned} tuned trials are not possible"),
+            remedy: format!("give a number from 1 to {MOST_TUNED}"),
+        });
+    }
     let features = features::decide(profile, &column.name, &mut notes)?;
     let trials = trials::choose(spec, task, rows, &mut notes)?;
     Ok(Plan {
@@ -120,6 +169,8 @@ pub fn plan(profile: &Profile, spec: &RunSpec) -> Result<Plan, SpecError> {
         folds,
         test_fraction,
         seed: spec.seed.unwrap_or(0),
+        mode: spec.plan.unwrap_or_default(),
+        tuned: spec.tuned,
         classes,
         features,
         notes,

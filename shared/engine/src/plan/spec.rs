@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Metric, Task};
+use crate::search::Mode;
 
 /// What is asked for. Everything but the target may be left out.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -28,7 +29,13 @@ pub struct RunSpec {
     /// The estimators to try; all that suit the task and the number of rows when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimators: Option<Vec<String>>,
-    /// The most trials; the most promising are kept, and the baseline.
+    /// How far to go: `compare` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Mode>,
+    /// The most trials that tune: 24 when left out, or as many as a time budget allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<u32>,
+    /// The most first trials; the most promising are kept, and the baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_trials: Option<u32>,
 }

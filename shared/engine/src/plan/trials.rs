@@ -29,7 +29,7 @@ pub(super) fn choose(
                 cost: estimator.cost(),
                 baseline: estimator.name() == BASELINE,
                 promise: u32::from(estimator.promise()).saturating_sub(place * FURTHER),
-                trial: TrialSpec { estimator: estimator.name().into(), params },
+                trial: TrialSpec::new(estimator.name(), params),
             })
         })
         .collect();

@@ -107,7 +107,7 @@ fn the_same_to_the_byte_again_and_on_two_threads() {
             assert_eq!(result, alone[n], "{:?}", trials[n]);
         }
         let other = trainer(&table, json!({"target": target, "folds": 3, "seed": 6}));
-        let forest = TrialSpec { estimator: "knn".into(), params: serde_json::Map::new() };
+        let forest = TrialSpec::new("knn", serde_json::Map::new());
         assert_ne!(other.fold(&forest, 1), one.fold(&forest, 1));
     }
 }
@@ -137,9 +137,8 @@ fn nothing_held_out_is_no_holdout() {
 fn what_cannot_be_fitted_is_an_error_and_no_panic() {
     let table = animals(60);
     let trainer = trainer(&table, json!({"target": "species"}));
-    let trial = |estimator: &str, params: serde_json::Value| TrialSpec {
-        estimator: estimator.into(),
-        params: params.as_object().unwrap().clone(),
+    let trial = |estimator: &str, params: serde_json::Value| {
+        TrialSpec::new(estimator, params.as_object().unwrap().clone())
     };
     for (trial, mentions) in [
         (trial("oracle", json!({})), "no estimator 'oracle'"),
@@ -170,4 +169,49 @@ fn a_plan_of_another_table_is_refused() {
             .contains("'bill' is planned as number")
     );
     assert!(refused(&|table| *table = table.take(&[0, 3, 6])).contains("not made from this table"));
+}
+
+#[test]
+fn trials_are_combined_without_fitting_them_again() {
+    let table = animals(150);
+    for (target, task, methods) in [
+        ("tame", Task::Binary, &["blend", "greedy_ensemble", "stack"][..]),
+        ("species", Task::Multiclass, &["blend", "greedy_ensemble", "stack"]),
+        ("price", Task::Regression, &["blend", "greedy_ensemble", "stack"]),
+    ] {
+        let trainer = trainer(&table, json!({"target": target, "folds": 3}));
+        let trials: Vec<&TrialSpec> = trainer.plan().trials.iter().take(4).collect();
+        let members: Vec<Combined> = trials
+            .iter()
+            .map(|trial| {
+                let folds = (0..3).map(|k| trainer.fold(trial, k).unwrap().predictions);
+                let finished = trainer.finish(trial).unwrap();
+                let predicted = Predicted::from_bytes(&finished.predictions.to_bytes());
+                assert_eq!(predicted, finished.predictions);
+                Combined { folds: folds.collect(), holdout: predicted, artifact: finished.artifact }
+            })
+            .collect();
+        let metric = if task == Task::Regression { Metric::Rmse } else { Metric::LogLoss };
+        let mean = |folds: &[FoldScores]| folds.iter().map(|fold| fold.metrics[&metric]).sum::<f64>() / 3.0;
+        let worst = trials.iter().map(|trial| self::mean(&trainer, trial, metric)).fold(0.0, f64::max);
+        for method in methods {
+            let spec = TrialSpec::new(method, serde_json::Map::new());
+            let (folds, finished) = trainer.combine(&spec, &members).unwrap();
+            assert!(mean(&folds) < worst, "{target} {method}: {} {worst}", mean(&folds));
+            assert!(finished.holdout.unwrap().contains_key(&metric));
+            let model = Model::load(&finished.artifact).unwrap();
+            assert_eq!((model.task(), model.estimator()), (task, *method));
+            assert_eq!(model.predict(&table).unwrap().len(), 150);
+            assert_eq!(trainer.combine(&spec, &members).unwrap().1.artifact, finished.artifact);
+        }
+        for method in ["calibrated_sigmoid", "calibrated_isotonic"] {
+            let combined = trainer.combine(&TrialSpec::new(method, serde_json::Map::new()), &members[1..2]);
+            assert_eq!(combined.is_ok(), task.is_classification(), "{target} {method}");
+        }
+        let mut short = members.clone();
+        short[0].folds.pop();
+        assert!(trainer.combine(&TrialSpec::new("blend", serde_json::Map::new()), &short).is_err());
+        short[0].folds.push(Predicted::default());
+        assert!(trainer.combine(&TrialSpec::new("blend", serde_json::Map::new()), &short).is_err());
+    }
 }

@@ -1,0 +1,41 @@
+//! Version 1 of the format: one model, and no combination.
+
+use serde::{Deserialize, Serialize};
+
+use super::Member;
+use crate::estimators::Fitted;
+use crate::metrics::Task;
+use crate::preprocess::Preprocessor;
+use crate::table::Field;
+
+/// The contents in the order in which version 1 stores them.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Contents {
+    engine: String,
+    task: Task,
+    target: Field,
+    classes: Vec<String>,
+    fields: Vec<Field>,
+    preprocessor: Preprocessor,
+    fitted: Fitted,
+    estimator: String,
+    params: String,
+    profile: String,
+}
+
+impl From<Contents> for super::Contents {
+    fn from(v1: Contents) -> super::Contents {
+        super::Contents {
+            engine: v1.engine,
+            task: v1.task,
+            target: v1.target,
+            classes: v1.classes,
+            fields: v1.fields,
+            members: vec![Member { preprocessor: v1.preprocessor, fitted: v1.fitted }],
+            combination: None,
+            estimator: v1.estimator,
+            params: v1.params,
+            profile: v1.profile,
+        }
+    }
+}
