@@ -148,6 +148,8 @@ pub(crate) struct Run {
     pub(crate) features: Vec<Feature>,
     #[serde(default)]
     pub(crate) notes: Vec<String>,
+    #[serde(default)]
+    pub(crate) more: Vec<String>,
     pub(crate) created_at: String,
     #[serde(default)]
     pub(crate) error: Option<Problem>,
@@ -306,6 +308,28 @@ pub(crate) struct Rotation {
     pub(crate) already: u64,
     pub(crate) unreadable: Vec<String>,
     pub(crate) next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Estimator {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) tasks: Vec<String>,
+    pub(crate) cost: String,
+    pub(crate) source: String,
+    pub(crate) parameters: Vec<Parameter>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    #[serde(default)]
+    pub(crate) default: Value,
+    #[serde(default)]
+    pub(crate) range: Option<[Value; 2]>,
+    #[serde(default)]
+    pub(crate) choices: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,8 +1,8 @@
 //! The command line, as clap reads it. The comments are the help texts.
 
 use crate::commands::{
-    backup, completions, datasets, demo, deploy, health, init, keys, models, predict, queues, restore, runs,
-    secrets, train, up,
+    backup, completions, datasets, demo, deploy, estimators, health, init, keys, models, predict, queues,
+    restore, runs, secrets, train, up,
 };
 use crate::connection::Connection;
 use crate::failure::EXIT_CODES;
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     /// Look after the queues, and what was given up on them
     #[command(subcommand, visible_alias = "queue")]
     Queues(queues::Queues),
+    /// List what can be trained, or show one's parameters
+    Estimators(estimators::Estimators),
     /// Write a workspace to a file
     Backup(backup::Backup),
     /// Bring a workspace back from a file, here or elsewhere

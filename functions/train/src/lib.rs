@@ -6,7 +6,8 @@ use fettle_backend::permission::Permission::{Read, Write};
 use fettle_backend::ports::QueueName;
 use fettle_backend::problem::Result;
 use fettle_backend::record::{List, PageRequest};
-use fettle_backend::runs::{self, Events, NewRun, Run};
+use fettle_backend::runs::{self, Estimator, Events, NewRun, Run};
+use std::future::ready;
 
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
@@ -37,6 +38,11 @@ pub fn operations() -> Vec<Operation> {
         .size(256, 29)
         .gives::<Events>(200)
         .uses(&[Use::ReadState]),
+        Operation::http("estimators.list", "GET", "/v1/estimators", Read, |_app, _call| {
+            Box::pin(ready(estimators()))
+        })
+        .summary("List what can be trained, with its parameters; the cheap first")
+        .gives::<List<Estimator>>(200),
         Operation::http("runs.cancel", "POST", "/v1/runs/{run}/cancel", Write, |app, call| {
             Box::pin(cancel(app, call))
         })
@@ -44,6 +50,10 @@ pub fn operations() -> Vec<Operation> {
         .gives::<Run>(200)
         .uses(&[Use::ReadState, Use::WriteState, Use::Send(QueueName::Notify)]),
     ]
+}
+
+fn estimators() -> Result<Reply> {
+    Reply::ok(&runs::estimators())
 }
 
 async fn create(app: &App, call: Call) -> Result<Reply> {

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod datasets;
 pub(crate) mod demo;
 pub(crate) mod deploy;
+pub(crate) mod estimators;
 pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod keys;
@@ -61,6 +62,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Keys(keys) => keys.run(&session()?),
         Command::Secrets(secrets) => secrets.run(&session()?),
         Command::Queues(queues) => queues.run(&session()?),
+        Command::Estimators(estimators) => estimators.run(&session()?),
         Command::Backup(backup) => backup.run(&connection.data, json),
         Command::Restore(restore) => restore.run(&connection.data, json),
     }

@@ -105,5 +105,6 @@ fn show(run: &Run) -> String {
     if !wide {
         parts.push(styled(DIM, " a wider terminal, or --json, shows the trials' ids"));
     }
+    parts.extend(run.more.iter().map(|more| styled(DIM, format!("with more time: {more}"))));
     parts.join("\n")
 }

@@ -43,7 +43,15 @@ pub(crate) struct Train {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     estimators: Option<Vec<String>>,
 
-    /// Begin no trial after so many seconds
+    /// How far to go: compare (every estimator once), tune, ensemble, or auto (all of it) [default: compare]
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<String>,
+
+    /// At most so many trials that tune
+    #[arg(long, value_name = "N")]
+    tuned: Option<u32>,
+
+    /// Take about so many seconds
     #[arg(long, value_name = "SECONDS")]
     time_budget: Option<u32>,
 
@@ -103,6 +111,8 @@ impl Train {
             ("test_fraction", json!(self.test_fraction)),
             ("seed", json!(self.seed)),
             ("estimators", json!(self.estimators)),
+            ("plan", json!(self.plan)),
+            ("tuned", json!(self.tuned)),
             ("time_budget_s", json!(self.time_budget)),
             ("max_trials", json!(self.max_trials)),
             ("experiment", json!(self.experiment)),

@@ -1,11 +1,13 @@
 //! Runs: from a request to train to a leaderboard.
 
+mod go_on;
 mod record;
 mod view;
 
+pub(crate) use go_on::{close, go_on, go_on_soon};
 pub(crate) use record::{
     ArtifactRef, Best, DatasetRef, FoldRecord, Lease, RunRecord, TrialRecord, artifact_key, event_key, heads,
-    plan_key, run_key, trial_key, trials_partition,
+    plan_key, predictions_key, run_key, trial_key, trials_partition,
 };
 pub use record::{Event, Events, LeaderboardEntry, NewRun, Progress, Run, RunStatus, Score, TrialStatus};
 pub(crate) use view::scores;
@@ -22,6 +24,7 @@ use crate::ports::{Outgoing, Query, QueueName, TrialJob, Write};
 use crate::problem::{Kind, Problem, Result};
 use crate::record::{ATTEMPTS, List, PageRequest, Stored, all, back_off, create, list as page, load, update};
 use fettle_engine::plan::{Plan, plan};
+use fettle_engine::search::compare_until;
 use jiff::Timestamp;
 use record::{events_partition, runs_partition};
 use serde::{Deserialize, Serialize};
@@ -93,6 +96,9 @@ pub async fn start(app: &App, call: &Call, new: NewRun) -> Result<Run> {
         best: None,
         last_event: 1,
         time_budget_s: new.time_budget_s,
+        mode: plan.mode,
+        until_s: compare_until(&plan, new.time_budget_s.map(f64::from)),
+        more: Vec::new(),
         created_at: now,
         started_at: None,
         finished_at: None,
@@ -139,11 +145,15 @@ pub async fn start(app: &App, call: &Call, new: NewRun) -> Result<Run> {
     show(app, workspace, &id).await
 }
 
-/// Hands over the trials of a run that nobody has begun. May be repeated, and is: what is due stays until
+/// Hands over the trials of a run that nobody has begun, or goes on when all have ended. May be repeated, and is: what is due stays until
 /// the run is over, and comes again after twice as long each time, for a queue may lose what it was given.
 pub async fn dispatch_trials(app: &App, workspace: &str, run: &str) -> Result<()> {
     let database = &*app.slots.database;
     let mut trials: Vec<Stored<TrialRecord>> = all(database, &trials_partition(workspace, run)).await?;
+    // Whoever ended the last trial was lost before it could go on.
+    if trials.iter().all(|trial| trial.value.status.is_over()) {
+        return go_on(app, workspace, run).await;
+    }
     trials.sort_by_key(|trial| trial.value.number);
     let jobs: Vec<TrialJob> = trials
         .into_iter()
@@ -239,6 +249,14 @@ pub(crate) async fn parts(app: &App, workspace: &str, run: &str) -> Result<(Plan
     let mut trials: Vec<TrialRecord> = stored.into_iter().map(|trial| trial.value).collect();
     trials.sort_by_key(|trial| trial.number);
     Ok((plan.value, trials))
+}
+
+/// What can be trained.
+pub use fettle_engine::estimators::Described as Estimator;
+
+/// Every estimator, the cheap first.
+pub fn estimators() -> List<Estimator> {
+    List { items: fettle_engine::estimators::catalogue(), next_cursor: None }
 }
 
 /// The runs of a workspace, newest first.

@@ -6,7 +6,8 @@ use crate::ports::{Item, Key};
 use crate::problem::{ProblemBody, Result};
 use crate::record::read;
 use fettle_engine::metrics::{Metric, Task};
-use fettle_engine::plan::{FeatureDecision, RunSpec, TrialSpec};
+use fettle_engine::plan::{FeatureDecision, Origin, RunSpec, TrialSpec};
+use fettle_engine::search::Mode;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,8 @@ pub struct NewRun {
     /// A name by which runs are grouped.
     #[serde(default)]
     pub experiment: Option<String>,
-    /// No trial is begun after so many seconds.
+    /// How long the run may take, in seconds: nothing is begun that would not leave time for what is to
+    /// come after it.
     #[serde(default)]
     pub time_budget_s: Option<u32>,
     /// The column to predict.
@@ -45,9 +47,15 @@ pub struct NewRun {
     /// Only these estimators.
     #[serde(default)]
     pub estimators: Option<Vec<String>>,
-    /// At most so many trials.
+    /// At most so many first trials.
     #[serde(default)]
     pub max_trials: Option<u32>,
+    /// How far to go: `compare` (every estimator once, the default), `tune`, `ensemble` or `auto`.
+    #[serde(default)]
+    pub plan: Option<Mode>,
+    /// At most so many trials that tune.
+    #[serde(default)]
+    pub tuned: Option<u32>,
 }
 
 impl NewRun {
@@ -62,6 +70,8 @@ impl NewRun {
             seed: self.seed,
             estimators: self.estimators.clone(),
             max_trials: self.max_trials,
+            plan: self.plan,
+            tuned: self.tuned,
         }
     }
 }
@@ -154,6 +164,14 @@ pub(crate) struct RunRecord {
     /// The number of the last event.
     pub(crate) last_event: u64,
     pub(crate) time_budget_s: Option<u32>,
+    #[serde(default)]
+    pub(crate) mode: Mode,
+    /// No trial of those at hand is begun after so many seconds of the run.
+    #[serde(default)]
+    pub(crate) until_s: Option<f64>,
+    /// What more time would have been used for.
+    #[serde(default)]
+    pub(crate) more: Vec<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) finished_at: Option<Timestamp>,
@@ -196,6 +214,11 @@ pub(crate) struct TrialRecord {
     pub(crate) number: u32,
     pub(crate) estimator: String,
     pub(crate) params: Map<String, Value>,
+    #[serde(default)]
+    pub(crate) origin: Origin,
+    /// The numbers of the trials that it combines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) members: Vec<u32>,
     pub(crate) status: TrialStatus,
     pub(crate) folds: Vec<FoldRecord>,
     pub(crate) holdout: Option<BTreeMap<Metric, f64>>,
@@ -216,6 +239,8 @@ impl TrialRecord {
             number,
             estimator: spec.estimator.clone(),
             params: spec.params.clone(),
+            origin: spec.origin,
+            members: spec.members.clone(),
             status: TrialStatus::Queued,
             folds: Vec::new(),
             holdout: None,
@@ -229,7 +254,12 @@ impl TrialRecord {
     }
 
     pub(crate) fn spec(&self) -> TrialSpec {
-        TrialSpec { estimator: self.estimator.clone(), params: self.params.clone() }
+        TrialSpec {
+            estimator: self.estimator.clone(),
+            params: self.params.clone(),
+            origin: self.origin,
+            members: self.members.clone(),
+        }
     }
 }
 
@@ -255,6 +285,11 @@ pub struct LeaderboardEntry {
     pub estimator: String,
     /// With what.
     pub params: Map<String, Value>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The trials that it combines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
     /// By name, over the folds.
     pub metrics: BTreeMap<Metric, Score>,
     /// On the rows held out, by name.
@@ -296,9 +331,11 @@ pub struct Run {
     pub task: Task,
     /// What it is ranked by.
     pub metric: Metric,
+    /// How far it goes.
+    pub plan: Mode,
     /// Folds of the cross-validation.
     pub folds: u32,
-    /// How many trials.
+    /// How many trials, so far.
     pub trials: u32,
     /// How much is done; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -312,6 +349,9 @@ pub struct Run {
     /// What the plan decided, in words; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<Vec<String>>,
+    /// What more time, or another plan, would be used for; of a run that has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<String>,
     /// The best trial so far.
     pub best: Option<String>,
     /// The share of rows held out; not in lists.
@@ -402,6 +442,12 @@ pub(crate) fn events_partition(workspace: &str, run: &str) -> String {
 
 pub(crate) fn event_key(workspace: &str, run: &str, seq: u64) -> Key {
     Key::new(events_partition(workspace, run), format!("{seq:010}"))
+}
+
+/// What a trial predicted for a fold, or for the test set: kept where trials are combined.
+pub(crate) fn predictions_key(workspace: &str, run: &str, trial: &str, fold: Option<u32>) -> String {
+    let part = fold.map_or_else(|| "test".to_owned(), |fold| fold.to_string());
+    format!("{workspace}/predictions/{run}/{trial}/{part}")
 }
 
 /// Artifacts lie under their checksum, so that to write one twice is to write it once.

@@ -17,12 +17,14 @@ pub(super) fn brief(record: RunRecord) -> Run {
         target: record.target,
         task: record.task,
         metric: record.metric,
+        plan: record.mode,
         folds: record.folds,
         trials: record.trials,
         progress: None,
         leaderboard: None,
         features: None,
         notes: None,
+        more: record.more,
         best: record.best.map(|best| best.trial),
         test_fraction: None,
         seed: None,
@@ -38,6 +40,7 @@ pub(super) fn whole(record: RunRecord, plan: Plan, trials: Vec<TrialRecord>) -> 
     let cancelled = record.status == super::RunStatus::Cancelled;
     let progress = progress(&record, &trials);
     let metric = record.metric;
+    let ids: BTreeMap<u32, String> = trials.iter().map(|trial| (trial.number, trial.id.clone())).collect();
     let mut entries: Vec<(Option<f64>, LeaderboardEntry)> = trials
         .into_iter()
         .map(|trial| {
@@ -52,6 +55,8 @@ pub(super) fn whole(record: RunRecord, plan: Plan, trials: Vec<TrialRecord>) -> 
                 trial: trial.id,
                 estimator: trial.estimator,
                 params: trial.params,
+                origin: trial.origin,
+                members: trial.members.iter().filter_map(|number| ids.get(number).cloned()).collect(),
                 metrics,
                 holdout: trial.holdout,
                 // Not `sum`, whose nothing is -0.

@@ -25,7 +25,7 @@ impl TrainerCache {
     }
 
     /// Drops the table of a run that is over.
-    pub(super) fn forget(&self, run: &str) {
+    pub(crate) fn forget(&self, run: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _)| of != run);
     }
 

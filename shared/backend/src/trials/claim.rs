@@ -7,9 +7,10 @@ use crate::problem::Result;
 use crate::record::{Stored, load, update};
 use crate::runs::{
     ArtifactRef, Best, FoldRecord, Lease, RunRecord, RunStatus, TrialMessage, TrialRecord, TrialStatus,
-    change, event, run_key, scores, send_telling, telling, trial_key,
+    change, close, event, go_on, go_on_soon, run_key, scores, send_telling, telling, trial_key,
 };
 use fettle_engine::metrics::Metric;
+use fettle_engine::search::Mode;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -209,8 +210,10 @@ impl Claim {
         self.trial.lease = None;
         let due = self.trial.due.take();
         let mut tell = None;
+        let mut goes_on = false;
         let ended = change(app, &workspace, &run, |record| {
             tell = None;
+            goes_on = false;
             let mut writes = vec![update(trial_key(&workspace, &run, &trial), &self.trial, self.revision)?];
             writes.extend(due.as_ref().map(DueKey::remove));
             record.remaining -= 1;
@@ -226,7 +229,10 @@ impl Claim {
                 summary,
                 data,
             )?);
-            if record.remaining == 0 && !record.status.is_over() {
+            if record.remaining == 0 && !record.status.is_over() && record.mode != Mode::Compare {
+                writes.extend(go_on_soon(&workspace, record, now)?);
+                goes_on = true;
+            } else if record.remaining == 0 && !record.status.is_over() {
                 writes.push(close(&workspace, record, now)?);
                 writes.extend(record.due.take().as_ref().map(DueKey::remove));
                 let (message, write) = telling(&workspace, record, now)?;
@@ -249,7 +255,7 @@ impl Claim {
             app.trainers.forget(&run);
             send_telling(app, &tell).await;
         }
-        Ok(())
+        if goes_on { go_on(app, &workspace, &run).await } else { Ok(()) }
     }
 
     /// Makes this trial the run's best, if it is.
@@ -278,24 +284,4 @@ fn summary(trial: &TrialRecord, metric: Metric) -> String {
         (None, Some(score)) => format!("{}: {} {:.4}", trial.estimator, metric.name(), score.mean),
         (None, None) => trial.estimator.clone(),
     }
-}
-
-/// The run's last state and the event that says so.
-fn close(workspace: &str, run: &mut RunRecord, now: jiff::Timestamp) -> Result<Write> {
-    run.finished_at = Some(now);
-    if let Some(best) = &run.best {
-        run.status = RunStatus::Succeeded;
-        let (summary, data) =
-            (format!("the best trial is {}", best.trial), json!({ "best": best.trial, "score": best.score }));
-        return event(workspace, run, now, "run.succeeded", summary, data);
-    }
-    run.status = RunStatus::Failed;
-    let reason = match run.time_budget_s {
-        Some(budget) => format!("no trial succeeded; the time budget was {budget} s"),
-        None => "no trial succeeded".to_owned(),
-    };
-    let problem = crate::problem::Problem::new(crate::problem::Kind::WrongState, reason.clone())
-        .remedy("the leaderboard has each trial's reason");
-    run.error = Some(problem.body());
-    event(workspace, run, now, "run.failed", reason, json!(null))
 }

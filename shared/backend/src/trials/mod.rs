@@ -11,9 +11,12 @@ use crate::ports::TrialJob;
 use crate::problem::Result;
 use crate::record::load;
 use crate::runs::{
-    ArtifactRef, FoldRecord, RunRecord, RunStatus, TrialMessage, artifact_key, dispatch_trials, run_key,
+    ArtifactRef, FoldRecord, RunRecord, RunStatus, TrialMessage, artifact_key, dispatch_trials, parts,
+    predictions_key, run_key,
 };
 use claim::{Claim, End, LEASE, Lost};
+use fettle_engine::plan::Origin;
+use fettle_engine::trial::{Combined, Finished, Predicted, Trainer};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -74,6 +77,9 @@ async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timesta
         }
         Err(problem) => return Err(problem),
     };
+    if claim.trial.origin == Origin::Combined {
+        return combine(app, claim, deadline, trainer).await;
+    }
     let mut written = Instant::now();
     let mut longest = Duration::ZERO;
     for k in claim.trial.folds.len() as u32..claim.run.folds {
@@ -86,6 +92,7 @@ async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timesta
             Err(stop) => return Ok(stop),
         };
         longest = longest.max(began.elapsed());
+        keep(app, claim, Some(k), &scores.predictions).await?;
         claim.done(FoldRecord { metrics: scores.metrics, fit_s: began.elapsed().as_secs_f64() });
         // The last two fits are on all rows: they take about as long as three folds.
         let next = if k + 1 < claim.run.folds { longest } else { longest * 3 };
@@ -110,6 +117,65 @@ async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timesta
         Ok(Err(error)) => return Ok(Stop::End(End::Failed(error.to_string()))),
         Err(stop) => return Ok(stop),
     };
+    keep(app, claim, None, &finished.predictions).await?;
+    succeed(app, claim, finished).await
+}
+
+/// Keeps what was predicted for rows that the fit did not see, when it may be combined.
+async fn keep(app: &App, claim: &Claim, fold: Option<u32>, predictions: &Predicted) -> Result<()> {
+    if !claim.run.mode.combines() {
+        return Ok(());
+    }
+    let key = predictions_key(&claim.job.workspace, &claim.job.run, &claim.trial.id, fold);
+    app.slots.storage.put(&key, &predictions.to_bytes()).await?;
+    Ok(())
+}
+
+/// Combines trials that have ended, from what they predicted: seconds, where fitting takes minutes.
+async fn combine(
+    app: &App,
+    claim: &mut Claim,
+    deadline: Option<Timestamp>,
+    trainer: Arc<Trainer>,
+) -> Result<Stop> {
+    let TrialJob { workspace, run, .. } = claim.job.clone();
+    let (_, trials) = parts(app, &workspace, &run).await?;
+    let mut members = Vec::with_capacity(claim.trial.members.len());
+    for number in &claim.trial.members {
+        let Some(trial) = trials.iter().find(|trial| trial.number == *number) else {
+            return Ok(Stop::End(End::Failed(format!("the run has no trial {number}"))));
+        };
+        let Some(artifact) = &trial.artifact else {
+            return Ok(Stop::End(End::Failed(format!("trial {number} has no model"))));
+        };
+        let storage = &*app.slots.storage;
+        let mut folds = Vec::with_capacity(claim.run.folds as usize);
+        for fold in 0..claim.run.folds {
+            let key = predictions_key(&workspace, &run, &trial.id, Some(fold));
+            folds.push(Predicted::from_bytes(&storage.get(&key).await?));
+        }
+        let holdout = storage.get(&predictions_key(&workspace, &run, &trial.id, None)).await?;
+        let artifact = storage.get(&artifact_key(&workspace, &artifact.sha256)).await?;
+        members.push(Combined { folds, holdout: Predicted::from_bytes(&holdout), artifact });
+    }
+    let spec = claim.trial.spec();
+    let began = Instant::now();
+    let combined = compute(app, claim, deadline, move || trainer.combine(&spec, &members)).await?;
+    let (folds, finished) = match combined {
+        Ok(Ok(combined)) => combined,
+        Ok(Err(error)) => return Ok(Stop::End(End::Failed(error.to_string()))),
+        Err(stop) => return Ok(stop),
+    };
+    let fit_s = began.elapsed().as_secs_f64() / folds.len().max(1) as f64;
+    claim.trial.folds.clear();
+    for fold in folds {
+        claim.done(FoldRecord { metrics: fold.metrics, fit_s });
+    }
+    succeed(app, claim, finished).await
+}
+
+/// Stores a finished trial's model.
+async fn succeed(app: &App, claim: &Claim, finished: Finished) -> Result<Stop> {
     let sha256 = hex(&Sha256::digest(&finished.artifact));
     let artifact = ArtifactRef { bytes: finished.artifact.len() as u64, sha256 };
     app.slots.storage.put(&artifact_key(&claim.job.workspace, &artifact.sha256), &finished.artifact).await?;
@@ -127,10 +193,16 @@ async fn asked_to_stop(app: &App, claim: &Claim) -> Result<Option<Stop>> {
     if run.status == RunStatus::Cancelled {
         return Ok(Some(Stop::End(End::Cancelled)));
     }
-    let (Some(budget), Some(started)) = (run.time_budget_s, run.started_at) else { return Ok(None) };
-    let spent = app.now().duration_since(started).as_secs();
-    let up = spent >= i64::from(budget);
-    Ok(up.then(|| Stop::End(End::Skipped(format!("the run's time budget of {budget} s was used up")))))
+    let (Some(until), Some(started)) = (run.until_s, run.started_at) else { return Ok(None) };
+    let up = app.now().duration_since(started).as_secs_f64() >= until;
+    let budget = run.time_budget_s.unwrap_or_default();
+    Ok(up.then(|| {
+        Stop::End(End::Skipped(if until < f64::from(budget) {
+            format!("{until} s of the run's {budget} s were used up, and the rest is for what comes after")
+        } else {
+            format!("the run's time budget of {budget} s was used up")
+        }))
+    }))
 }
 
 /// Runs a fit on a thread of its own and renews the claim meanwhile. A panic is a failed try.

@@ -1,5 +1,6 @@
 //! Estimators: each in a file of its own, and one line in [`ALL`].
 
+mod catalogue;
 mod decision_tree;
 mod dummy;
 mod extra_trees;
@@ -16,6 +17,7 @@ mod ridge;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::catalogue::{Cost, Described, DescribedParameter, catalogue};
 pub use self::gradient_boosting::Boosted;
 pub use self::params::{Domain, Parameter, Params, Search};
 use crate::matrix::Matrix;
