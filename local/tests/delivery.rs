@@ -151,7 +151,12 @@ async fn whatever_becomes_of_the_messages_each_thing_happens_once() {
             world.deliver_badly().await;
         }
 
-        let new = json!({"dataset": "penguins", "target": "species", "seed": 1, "folds": 3});
+        let new = if seed % 2 == 1 {
+            json!({"dataset": "penguins", "target": "species", "seed": 1, "folds": 3})
+        } else {
+            json!({"dataset": "penguins", "target": "species", "seed": 1, "folds": 3, "plan": "auto", "tuned": 8,
+                   "estimators": ["dummy", "logistic", "knn", "decision_tree"]})
+        };
         let new = serde_json::from_value(new).unwrap();
         let run = runs::start(&world.app, &World::call(Vec::new(), &[]), new).await.unwrap().id;
         for round in 0.. {
@@ -177,6 +182,12 @@ async fn whatever_becomes_of_the_messages_each_thing_happens_once() {
             .collect();
         let distinct: BTreeSet<&str> = ended.iter().copied().collect();
         assert_eq!((ended.len(), distinct.len()), (run.trials as usize, run.trials as usize), "seed {seed}");
+        if seed % 2 == 0 {
+            // Four to begin with, two rounds of tuning, five combinations.
+            assert_eq!(run.trials, 4 + 8 + 5, "seed {seed}");
+            let stages = events.items.iter().filter(|event| event.kind == "run.continued").count();
+            assert_eq!(stages, 3, "seed {seed}");
+        }
         let closed = events.items.iter().filter(|event| event.kind == "run.succeeded").count();
         assert_eq!(closed, 1, "seed {seed}");
         for entry in run.leaderboard.unwrap() {

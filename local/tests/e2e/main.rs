@@ -27,6 +27,7 @@ macro_rules! tests_on {
             what_is_deleted_is_gone,
             a_moved_alias_is_served,
             the_same_request_makes_one_thing,
+            a_run_tunes_and_combines,
         ]);
     };
     (@tests $platform:expr, [$($test:ident),* $(,)?]) => {

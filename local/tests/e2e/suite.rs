@@ -192,3 +192,25 @@ pub(crate) fn the_same_request_makes_one_thing(client: &Client) {
         &[],
     );
 }
+
+pub(crate) fn a_run_tunes_and_combines(client: &Client) {
+    upload(client, "flock");
+    let request = json!({"dataset": "flock", "target": "species", "folds": 3, "seed": 1, "plan": "auto",
+                         "tuned": 4, "estimators": ["dummy", "logistic", "decision_tree"]});
+    let run = client.post("/v1/runs", &request).json(202);
+    assert_eq!((&run["plan"], &run["trials"]), (&json!("auto"), &json!(3)), "{run}");
+    let run = client.finished(run["id"].as_str().unwrap());
+    assert_eq!((&run["status"], &run["trials"]), (&json!("succeeded"), &json!(3 + 4 + 5)), "{run}");
+    let board = run["leaderboard"].as_array().unwrap();
+    let of = |origin: &str| board.iter().filter(|entry| entry["origin"] == origin).count();
+    assert_eq!((of("compared"), of("tuned"), of("combined")), (3, 4, 5), "{run}");
+    assert!(board.iter().all(|entry| entry["status"] == "succeeded"), "{run}");
+
+    let blend = board.iter().find(|entry| entry["estimator"] == "blend").unwrap();
+    assert_eq!(blend["members"].as_array().unwrap().len(), 3, "{blend}");
+    let version = json!({"name": "flock", "run": run["id"], "trial": blend["trial"]});
+    client.post("/v1/models", &version).json(201);
+    client.post("/v1/deployments", &json!({"name": "flock", "model": "flock"})).json(201);
+    let answer = predict(client, "flock");
+    assert_eq!(answer["predictions"][0]["prediction"], "Gentoo", "{answer}");
+}
