@@ -1,6 +1,7 @@
 //! One tree of questions, small enough to be read (Breiman et al., *Classification and Regression
 //! Trees*, 1984).
 
+use super::memory::tree_memory;
 use super::{Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter};
 use crate::metrics::Task;
 use crate::trees::{MAX_DEPTH, MIN_LEAF, Plan, grow_forest};
@@ -40,6 +41,11 @@ impl Estimator for DecisionTree {
 
     fn promise(&self) -> u8 {
         35
+    }
+
+    /// The bins, the rows on their way down, and the nodes.
+    fn memory_bytes(&self, rows: u64, cols: u64, classes: u64) -> u64 {
+        tree_memory(rows, cols, classes)
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {

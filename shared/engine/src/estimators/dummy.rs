@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::memory::bytes;
 use super::{Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Target};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
@@ -37,6 +38,11 @@ impl Estimator for Dummy {
 
     fn cost(&self) -> u8 {
         0
+    }
+
+    /// One sum a class.
+    fn memory_bytes(&self, _rows: u64, _cols: u64, classes: u64) -> u64 {
+        bytes(&[&[classes.max(1), 8]])
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {

@@ -1,6 +1,7 @@
 //! Trees on all rows whose cuts are drawn at random (Geurts, Ernst & Wehenkel, *Extremely randomized
 //! trees*, 2006).
 
+use super::memory::forest_memory;
 use super::{Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter};
 use crate::metrics::Task;
 use crate::trees::{MAX_DEPTH, MIN_LEAF, Plan, SPLIT_FEATURES, TREES, grow_forest};
@@ -40,6 +41,11 @@ impl Estimator for ExtraTrees {
 
     fn promise(&self) -> u8 {
         80
+    }
+
+    /// The bins, the rows on their way down, and the nodes of all trees.
+    fn memory_bytes(&self, rows: u64, cols: u64, classes: u64) -> u64 {
+        forest_memory(rows, cols, classes)
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {

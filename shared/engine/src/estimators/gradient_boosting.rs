@@ -3,33 +3,26 @@
 //! of the crate `hessboost`, which nothing outside this module knows.
 
 mod boosted;
+mod objective;
 
 use std::num::NonZeroUsize;
 
 use hessboost::config::{GrowPolicy, TrainingParams, TreeMethod};
 use hessboost::data::{DMatrix, ViewCuts};
-use hessboost::metric::EvalMetric;
-use hessboost::objective::{Multiclass, Objective, RegLoss};
 use hessboost::training::{Trainer, train};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use serde_json::{Map, Value, json};
 
 pub use self::boosted::Boosted;
+use self::objective::{OBJECTIVE, QUANTILE, TWEEDIE_POWER, labels, set_objective};
+use super::held_out::{FEWEST_TO_HOLD_OUT, hold_out};
+use super::memory::bytes;
 use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::metrics::Task;
-use crate::trees::{Outcome, moments};
+use crate::trees::Outcome;
 
-/// With fewer rows a hold-out says nothing about when to stop, and few trees must do.
-const FEWEST_TO_HOLD_OUT: usize = 50;
-/// The trees of a fit on so few rows.
+/// The trees of a fit on too few rows to find out how many are good.
 const TREES_OF_FEW: usize = 50;
-/// One row in so many is held out…
-const HOLD_OUT: usize = 7;
-/// … but no more than this.
-const MOST_HELD_OUT: usize = 4000;
 /// With more rows, what is held out to find the number of trees is not missed, and they are not
 /// grown again on all rows.
 const MOST_TO_REFIT: usize = 20_000;
@@ -71,10 +64,27 @@ impl Estimator for GradientBoosting {
         90
     }
 
-    /// Very shallow trees win on small and noisy tables, trees grown by leaf on large ones.
+    /// Trees grown level by level and by leaf; on small and noisy tables also very shallow ones, which
+    /// often win there. Growing by leaf follows few rows as far as it may: the fewer there are, the
+    /// fewer leaves there are by default, and the more each must hold.
     fn trials(&self, rows: u64) -> Vec<Map<String, Value>> {
-        let other = if rows < 10_000 { json!({"max_depth": 2}) } else { json!({"growth": "leaf"}) };
-        [json!({}), other].into_iter().filter_map(|params| params.as_object().cloned()).collect()
+        let by_leaf = match rows {
+            0..1_000 => json!({"growth": "leaf", "min_child_weight": 3.0}),
+            _ => json!({"growth": "leaf"}),
+        };
+        let shallow = (rows < 10_000).then(|| json!({"max_depth": 2}));
+        let all = [Some(json!({})), Some(by_leaf), shallow].into_iter().flatten();
+        all.filter_map(|params| params.as_object().cloned()).collect()
+    }
+
+    /// The crate's matrix, row by row in `f32`; its index, of two bytes a value at most, and the one
+    /// gathered for the rows that are not held out; for each class scores and pairs of derivatives; for
+    /// each row its places in the orders of two trees' nodes. Histograms of 256 bins with two sums, for
+    /// the leaves of a tree.
+    fn memory_bytes(&self, rows: u64, cols: u64, classes: u64) -> u64 {
+        let scores = if classes > 2 { classes } else { 1 };
+        let leaves = most_leaves(rows as usize) as u64;
+        bytes(&[&[rows, cols, 4 + 2 + 2], &[rows, scores, 4 + 8], &[rows, 24], &[leaves, cols, 256, 16]])
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {
@@ -125,9 +135,9 @@ const PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         name: "max_leaves",
-        domain: Domain::Integer { min: 2, max: 4096, default: 63 },
+        domain: Domain::AutoInteger { min: 2, max: 4096 },
         search: Search::Log(7.0, 255.0),
-        doc: "The most leaves of a tree that is grown by leaf",
+        doc: "The most leaves of a tree that is grown by leaf; null: 7 to 63, more with more rows",
     },
     Parameter {
         name: "subsample",
@@ -153,7 +163,16 @@ const PARAMETERS: &[Parameter] = &[
         search: Search::Log(0.01, 32.0),
         doc: "How strongly leaves are drawn towards zero",
     },
+    OBJECTIVE,
+    QUANTILE,
+    TWEEDIE_POWER,
 ];
+
+/// The leaves of a tree that is grown by leaf: half the root of the rows, so that a leaf has twice that
+/// many.
+fn most_leaves(rows: usize) -> usize {
+    (rows.isqrt() / 2).clamp(7, 63)
+}
 
 fn boost(fit: &Fit) -> Result<Boosted, FitError> {
     if fit.x.cols() == 0 {
@@ -189,25 +208,6 @@ fn boost(fit: &Fit) -> Result<Boosted, FitError> {
     Boosted::new(outcome, model)
 }
 
-/// What is predicted, and the labels that the trees are grown on.
-fn labels(fit: &Fit) -> Result<(Outcome, Vec<f32>), FitError> {
-    match fit.y {
-        Target::Numbers(values) => {
-            let (offset, scale) = moments(values, fit.weights)?;
-            let unit = if scale > 0.0 { scale } else { 1.0 };
-            let labels = values.iter().map(|value| ((value - offset) / unit) as f32).collect();
-            Ok((Outcome::Number { offset, scale }, labels))
-        }
-        Target::Classes { count: 0 | 1, .. } => {
-            Err(FitError::Unsuitable("there is only one class to learn".into()))
-        }
-        Target::Classes { codes, count } => {
-            let outcome = if *count == 2 { Outcome::Binary } else { Outcome::Classes(*count as u32) };
-            Ok((outcome, codes.iter().map(|&code| code as f32).collect()))
-        }
-    }
-}
-
 fn params(fit: &Fit, outcome: Outcome) -> Result<TrainingParams, FitError> {
     let mut params = TrainingParams::builder()
         .seed(fit.seed)
@@ -219,23 +219,15 @@ fn params(fit: &Fit, outcome: Outcome) -> Result<TrainingParams, FitError> {
         .lambda(fit.params.number("lambda"));
     let max_depth = fit.params.auto_integer("max_depth").map(|depth| depth as usize);
     params = if fit.params.choice("growth") == "leaf" {
-        let params =
-            params.grow_policy(GrowPolicy::LossGuide).max_leaves(fit.params.integer("max_leaves") as usize);
+        let leaves = fit.params.auto_integer("max_leaves");
+        let leaves = leaves.map_or_else(|| most_leaves(fit.x.rows()), |leaves| leaves as usize);
+        let params = params.grow_policy(GrowPolicy::LossGuide).max_leaves(leaves);
         if let Some(depth) = max_depth { params.max_depth(depth) } else { params.unlimited_depth() }
     } else {
         // A tree as deep as half the rows' logarithm has leaves of √rows rows.
         params.max_depth(max_depth.unwrap_or((fit.x.rows().ilog2() / 2).clamp(3, 8) as usize))
     };
-    params = match outcome {
-        Outcome::Number { .. } => params.objective(Objective::SquaredError(RegLoss::default())),
-        Outcome::Binary => {
-            params.objective(Objective::BinaryLogistic(RegLoss::default())).eval_metric(EvalMetric::LogLoss)
-        }
-        Outcome::Classes(count) => params
-            .objective(Objective::Softprob(Multiclass::new(count as usize)?))
-            .eval_metric(EvalMetric::MLogLoss),
-    };
-    Ok(params.build()?)
+    Ok(set_objective(params, fit, outcome)?.build()?)
 }
 
 fn data(fit: &Fit, labels: &[f32]) -> Result<DMatrix, FitError> {
@@ -249,24 +241,6 @@ fn data(fit: &Fit, labels: &[f32]) -> Result<DMatrix, FitError> {
         Some(weights) => data.with_weights(weights)?,
         None => data,
     })
-}
-
-/// The rows to train on and those to stop by: every so many-th by label, so that both have the same
-/// share of each class and of each range of numbers.
-fn hold_out(labels: &[f32], seed: u64) -> (Vec<usize>, Vec<usize>) {
-    let every = HOLD_OUT.max(labels.len().div_ceil(MOST_HELD_OUT));
-    let mut rows: Vec<usize> = (0..labels.len()).collect();
-    rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    rows.sort_by(|&a, &b| labels[a].total_cmp(&labels[b]));
-    let mut seen = Vec::with_capacity(labels.len());
-    let mut held_out = Vec::new();
-    for (at, row) in rows.into_iter().enumerate() {
-        if at % every == every / 2 { held_out.push(row) } else { seen.push(row) }
-    }
-    // In file order again: neighbours in memory.
-    seen.sort_unstable();
-    held_out.sort_unstable();
-    (seen, held_out)
 }
 
 impl From<hessboost::error::HessboostError> for FitError {

@@ -11,6 +11,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::memory::bytes;
 use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
@@ -77,6 +78,13 @@ impl Estimator for Knn {
 
     fn row_limit(&self) -> Option<u64> {
         Some(MOST_ROWS as u64)
+    }
+
+    /// Of at most [`MOST_ROWS`] rows: the points, the keys by which equal ones are found, and the
+    /// leaves of the k-d tree, each with its own allocation; answers, members and places.
+    fn memory_bytes(&self, rows: u64, cols: u64, _classes: u64) -> u64 {
+        let rows = rows.min(MOST_ROWS as u64);
+        bytes(&[&[rows, cols, 3 * 4], &[rows, 200]])
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {

@@ -2,6 +2,7 @@
 
 use super::lbfgs::{Limits, minimise};
 use super::linear::{FittedLinear, Link, Preconditioner, loss_and_gradient, sigmoid, softmax};
+use super::memory::{BLOCK_BYTES, WIDEST, bytes};
 use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::metrics::Task;
 
@@ -48,6 +49,19 @@ impl Estimator for Logistic {
 
     fn promise(&self) -> u8 {
         75
+    }
+
+    /// Weights in `f64`; for each class as many models as L-BFGS remembers steps and slopes; the
+    /// products of every two columns and their Cholesky factor, unless there are more than [`WIDEST`].
+    fn memory_bytes(&self, rows: u64, cols: u64, classes: u64) -> u64 {
+        let formed = cols.saturating_add(1).min(WIDEST);
+        let scores = if classes > 2 { classes } else { 1 };
+        bytes(&[
+            &[rows, 8],
+            &[formed, formed, 3 * 8],
+            &[scores, cols.saturating_add(1), 32 * 8],
+            &[BLOCK_BYTES, scores.saturating_add(1)],
+        ])
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {

@@ -1,14 +1,18 @@
 //! Estimators: each in a file of its own, and one line in [`ALL`].
 
+mod adaboost;
 mod catalogue;
 mod decision_tree;
 mod dummy;
+mod explainable_boosting;
 mod extra_trees;
 mod gradient_boosting;
+mod held_out;
 mod knn;
 mod lbfgs;
 mod linear;
 mod logistic;
+mod memory;
 mod naive_bayes;
 mod params;
 mod random_forest;
@@ -17,7 +21,9 @@ mod ridge;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::adaboost::Committee;
 pub use self::catalogue::{Cost, Described, DescribedParameter, catalogue};
+pub use self::explainable_boosting::{Additive, Shape};
 pub use self::gradient_boosting::Boosted;
 pub use self::params::{Domain, Parameter, Params, Search};
 use crate::matrix::Matrix;
@@ -36,6 +42,8 @@ pub static ALL: &[&dyn Estimator] = &[
     &random_forest::RandomForest,
     &extra_trees::ExtraTrees,
     &gradient_boosting::GradientBoosting,
+    &adaboost::AdaBoost,
+    &explainable_boosting::ExplainableBoosting,
 ];
 
 /// The estimator of that name.
@@ -82,6 +90,16 @@ pub trait Estimator: Send + Sync {
     /// With more rows than this it takes no part unless it is asked for by name.
     fn row_limit(&self) -> Option<u64> {
         None
+    }
+
+    /// About how many bytes a fit with the default parameters takes at its peak, beyond the matrix and
+    /// the target themselves; `classes` is 0 when a number is learned. It decides how large a machine a
+    /// trial gets, so that it errs on the large side, and never falls when anything grows.
+    ///
+    /// Unless an estimator knows better: the matrix once more in `f64`, and in `f64` four values and one
+    /// for each class a row.
+    fn memory_bytes(&self, rows: u64, cols: u64, classes: u64) -> u64 {
+        memory::bytes(&[&[rows, cols, 8], &[rows, 4 * 8], &[rows, classes, 8]])
     }
 
     /// Learns. The same arguments give the same result, to the bit.
@@ -209,12 +227,16 @@ pub enum Fitted {
     Knn(knn::FittedKnn),
     /// `naive_bayes`.
     NaiveBayes(naive_bayes::FittedNaiveBayes),
-    /// `decision_tree`: a forest of one.
+    /// `decision_tree`: a forest of one. Also `adaboost`, when its first tree cannot be bettered.
     Tree(Forest),
     /// `random_forest` and `extra_trees`.
     Forest(Forest),
     /// `gradient_boosting`.
     Boosted(Boosted),
+    /// `adaboost`.
+    AdaBoost(Committee),
+    /// `explainable_boosting`.
+    Additive(Additive),
 }
 
 impl Fitted {
@@ -231,6 +253,8 @@ impl Fitted {
             Fitted::NaiveBayes(fitted) => fitted.predict(x),
             Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.predict(x),
             Fitted::Boosted(fitted) => fitted.predict(x),
+            Fitted::AdaBoost(fitted) => fitted.predict(x),
+            Fitted::Additive(fitted) => fitted.predict(x),
         }
     }
 
@@ -247,6 +271,8 @@ impl Fitted {
             Fitted::NaiveBayes(fitted) => fitted.check(cols, outputs),
             Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.check(cols, outputs),
             Fitted::Boosted(fitted) => fitted.check(cols, outputs),
+            Fitted::AdaBoost(fitted) => fitted.check(cols, outputs),
+            Fitted::Additive(fitted) => fitted.check(cols, outputs),
         }
     }
 
@@ -259,6 +285,8 @@ impl Fitted {
             Fitted::NaiveBayes(fitted) => fitted.size_bytes(),
             Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.size_bytes(),
             Fitted::Boosted(fitted) => fitted.size_bytes(),
+            Fitted::AdaBoost(fitted) => fitted.size_bytes(),
+            Fitted::Additive(fitted) => fitted.size_bytes(),
         }
     }
 }

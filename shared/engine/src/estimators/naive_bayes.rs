@@ -5,6 +5,7 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::linear::softmax;
+use super::memory::bytes;
 use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
@@ -52,6 +53,11 @@ impl Estimator for NaiveBayes {
 
     fn promise(&self) -> u8 {
         30
+    }
+
+    /// A mean and a variance for each class and column; the rows are only read.
+    fn memory_bytes(&self, _rows: u64, cols: u64, classes: u64) -> u64 {
+        bytes(&[&[classes.max(1), cols.saturating_add(1), 16]])
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {

@@ -1,6 +1,7 @@
 //! Trees on rows drawn with replacement, which look at a few features a node (Breiman, *Random
 //! forests*, 2001).
 
+use super::memory::forest_memory;
 use super::{Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter};
 use crate::metrics::Task;
 use crate::trees::{MAX_DEPTH, MIN_LEAF, Plan, SPLIT_FEATURES, TREES, grow_forest};
@@ -40,6 +41,11 @@ impl Estimator for RandomForest {
 
     fn promise(&self) -> u8 {
         85
+    }
+
+    /// The bins, the rows on their way down, and the nodes of all trees.
+    fn memory_bytes(&self, rows: u64, cols: u64, classes: u64) -> u64 {
+        forest_memory(rows, cols, classes)
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {

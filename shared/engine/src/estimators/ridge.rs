@@ -6,6 +6,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 
 use super::lbfgs::{Limits, minimise};
 use super::linear::{FittedLinear, Link, MOST_MULTIPLICATIONS, Preconditioner, blocks, loss_and_gradient};
+use super::memory::{BLOCK_BYTES, WIDEST, bytes};
 use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
@@ -51,6 +52,13 @@ impl Estimator for Ridge {
 
     fn promise(&self) -> u8 {
         75
+    }
+
+    /// Weights and target in `f64`; the products of every two columns, their copy and its Cholesky
+    /// factor, as long as they are formed, which with more columns than [`WIDEST`] they never are.
+    fn memory_bytes(&self, rows: u64, cols: u64, _classes: u64) -> u64 {
+        let formed = cols.saturating_add(1).min(WIDEST);
+        bytes(&[&[rows, 16], &[formed, formed, 3 * 8], &[cols, 32 * 8], &[BLOCK_BYTES]])
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {

@@ -1,5 +1,7 @@
 //! Grown trees, and how they predict.
 
+mod votes;
+
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::Matrix;
@@ -82,9 +84,15 @@ impl Node {
     fn step(self, row: &[f32]) -> usize {
         // Selected, not branched on: rows walk side by side, some already in their leaves.
         let feature = if self.child == 0 { 0 } else { self.split / 2 };
-        let x = row[feature as usize];
+        let next = self.to(row[feature as usize]);
+        if self.child == 0 { 0 } else { next }
+    }
+
+    /// How far the child is to which a question sends `x`.
+    #[inline]
+    fn to(self, x: f32) -> usize {
         let right = x > self.value || x.is_nan() && self.split.is_multiple_of(2);
-        if self.child == 0 { 0 } else { (self.child + u32::from(right)) as usize }
+        (self.child + u32::from(right)) as usize
     }
 }
 

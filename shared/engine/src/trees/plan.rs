@@ -99,6 +99,20 @@ impl Plan {
             random_cuts: false,
         }
     }
+
+    /// One small tree on all rows and features, of those that are boosted: it only has to be better
+    /// than chance. Leaves of a few rows keep single ones, which weigh more and more, from being
+    /// learned by heart.
+    pub(crate) fn shallow(max_depth: usize, rows: usize) -> Plan {
+        Plan {
+            trees: 1,
+            bootstrap: false,
+            features: Share::All,
+            min_leaf: (rows / 20).clamp(1, 5),
+            max_depth,
+            random_cuts: false,
+        }
+    }
 }
 
 fn min_leaf(params: &Params) -> Option<usize> {

@@ -11,7 +11,12 @@ fn stored() -> Vec<(usize, Vec<u8>)> {
     let mut all = Vec::new();
     for y in [Target::Numbers(y.clone()), two_classes(&y), three_classes(&y)] {
         for name in ALL {
-            let params = if name == "decision_tree" { json!({}) } else { json!({"trees": 4}) };
+            let params = match name {
+                "decision_tree" => json!({}),
+                "adaboost" => json!({"trees": 4, "max_depth": 2}),
+                "explainable_boosting" => json!({"rounds": 2}),
+                _ => json!({"trees": 4}),
+            };
             let bytes = postcard::to_stdvec(&fit(name, &params, &x, &y)).unwrap();
             all.push((y.outputs(), bytes));
         }
@@ -70,7 +75,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn rubbish(bytes in prop::collection::vec(any::<u8>(), 0..400), kind in 4u8..7, outcome in 0u8..3) {
+    fn rubbish(bytes in prop::collection::vec(any::<u8>(), 0..400), kind in 4u8..9, outcome in 0u8..3) {
         let mut bytes = [vec![kind, outcome], bytes].concat();
         for outputs in 1..4 {
             survive(outputs, &bytes);

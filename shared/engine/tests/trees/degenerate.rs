@@ -77,7 +77,7 @@ fn what_can_be_learned_is() {
     // Where there is nothing to tell rows by, the mean is the answer.
     let x = Matrix::new(4, 1, vec![f32::NAN; 4]);
     let y = Target::Numbers(vec![1.0, 2.0, 3.0, 4.0]);
-    for name in ["decision_tree", "extra_trees"] {
+    for name in ["decision_tree", "extra_trees", "adaboost", "explainable_boosting"] {
         assert_close(name, &fit(name, &json!({}), &x, &y).predict(&x), &[2.5; 4], 1e-6);
     }
     // Where each tree sees a sample, near the mean.
@@ -87,7 +87,9 @@ fn what_can_be_learned_is() {
     let y = Target::Classes { codes: vec![1; 4], count: 2 };
     for name in ALL {
         let answers = fit(name, &json!({}), &x, &y).predict(&x);
-        assert!(answers.chunks(2).all(|row| row[1] > 0.99), "{name}: {answers:?}");
+        // Four rows do not make this one certain.
+        let sure = if name == "explainable_boosting" { 0.9 } else { 0.99 };
+        assert!(answers.chunks(2).all(|row| row[1] > sure), "{name}: {answers:?}");
     }
 }
 
@@ -112,7 +114,7 @@ fn infinite_features_are_an_error_or_an_order() {
         (0..60u8).map(|row| if row < 20 { f32::NEG_INFINITY } else { f32::from(row) }).collect(),
     );
     let y = Target::Numbers((0..60).map(|row| if row < 20 { 1.0 } else { 100.0 }).collect());
-    for name in ["decision_tree", "random_forest", "extra_trees"] {
+    for name in ["decision_tree", "random_forest", "extra_trees", "adaboost", "explainable_boosting"] {
         let answers = fit(name, &json!({}), &x, &y).predict(&x);
         assert!(answers[0] < 25.0 && answers[59] > 75.0, "{name}: {answers:?}");
     }

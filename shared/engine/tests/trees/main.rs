@@ -5,13 +5,22 @@
 mod damaged;
 mod degenerate;
 mod golden;
+mod objectives;
 mod properties;
+mod robust;
 
 use fettle_engine::estimators::{Fit, FitError, Fitted, Params, Target, find};
 use fettle_engine::matrix::Matrix;
 use serde_json::Value;
 
-const ALL: [&str; 4] = ["decision_tree", "random_forest", "extra_trees", "gradient_boosting"];
+const ALL: [&str; 6] = [
+    "decision_tree",
+    "random_forest",
+    "extra_trees",
+    "gradient_boosting",
+    "adaboost",
+    "explainable_boosting",
+];
 
 fn fit_weighted(
     name: &str,

@@ -2,11 +2,11 @@
 
 use hessboost::error::HessboostError;
 use hessboost::model::{BoostedModel, Iterations, ModelFormat};
-use hessboost::objective::Objective;
 use hessboost::tree::RegTree;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::objective::predicts;
 use super::{FitError, one_thread};
 use crate::matrix::Matrix;
 use crate::trees::Outcome;
@@ -124,16 +124,13 @@ impl Boosted {
     /// # Errors
     /// What is wrong, in words.
     pub fn check(&self, cols: usize, outputs: usize) -> Result<(), String> {
-        let fits = match (self.outcome, self.model.objective().built_in()) {
-            (Outcome::Number { offset, scale }, Some(Objective::SquaredError(_))) => {
-                offset.is_finite() && scale.is_finite()
-            }
-            (Outcome::Binary, Some(Objective::BinaryLogistic(_))) => true,
-            (Outcome::Classes(count), Some(Objective::Softprob(_))) => {
-                self.model.prediction_width() == count as usize
-            }
-            _ => false,
+        let sound = match self.outcome {
+            Outcome::Number { offset, scale } => offset.is_finite() && scale.is_finite(),
+            Outcome::Binary => true,
+            Outcome::Classes(count) => self.model.prediction_width() == count as usize,
         };
+        let objective = self.model.objective();
+        let fits = sound && objective.built_in().is_some_and(|objective| predicts(objective, self.outcome));
         if !fits || self.outcome.outputs() != outputs {
             return Err("the boosted trees predict something else".into());
         }
