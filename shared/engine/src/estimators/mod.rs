@@ -7,11 +7,16 @@ mod gradient_boosting;
 mod knn;
 mod lbfgs;
 mod linear;
+mod linear_svm;
 mod logistic;
+mod mlp;
 mod naive_bayes;
 mod params;
 mod random_forest;
+mod rbf_svm;
 mod ridge;
+mod svm;
+mod svr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -34,6 +39,10 @@ pub static ALL: &[&dyn Estimator] = &[
     &random_forest::RandomForest,
     &extra_trees::ExtraTrees,
     &gradient_boosting::GradientBoosting,
+    &linear_svm::LinearSvm,
+    &rbf_svm::RbfSvm,
+    &svr::Svr,
+    &mlp::Mlp,
 ];
 
 /// The estimator of that name.
@@ -201,7 +210,7 @@ pub enum FitError {
 pub enum Fitted {
     /// `dummy`.
     Dummy(dummy::FittedDummy),
-    /// `logistic` and `ridge`.
+    /// `logistic`, `ridge`, `linear_svm`, and `svr` without a kernel.
     Linear(linear::FittedLinear),
     /// `knn`.
     Knn(knn::FittedKnn),
@@ -213,6 +222,10 @@ pub enum Fitted {
     Forest(Forest),
     /// `gradient_boosting`.
     Boosted(Boosted),
+    /// `rbf_svm` and `svr`.
+    Kernel(svm::FittedKernel),
+    /// `mlp`.
+    Mlp(mlp::FittedMlp),
 }
 
 impl Fitted {
@@ -229,6 +242,8 @@ impl Fitted {
             Fitted::NaiveBayes(fitted) => fitted.predict(x),
             Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.predict(x),
             Fitted::Boosted(fitted) => fitted.predict(x),
+            Fitted::Kernel(fitted) => fitted.predict(x),
+            Fitted::Mlp(fitted) => fitted.predict(x),
         }
     }
 
@@ -245,6 +260,8 @@ impl Fitted {
             Fitted::NaiveBayes(fitted) => fitted.check(cols, outputs),
             Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.check(cols, outputs),
             Fitted::Boosted(fitted) => fitted.check(cols, outputs),
+            Fitted::Kernel(fitted) => fitted.check(cols, outputs),
+            Fitted::Mlp(fitted) => fitted.check(cols, outputs),
         }
     }
 
@@ -257,6 +274,8 @@ impl Fitted {
             Fitted::NaiveBayes(fitted) => fitted.size_bytes(),
             Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.size_bytes(),
             Fitted::Boosted(fitted) => fitted.size_bytes(),
+            Fitted::Kernel(fitted) => fitted.size_bytes(),
+            Fitted::Mlp(fitted) => fitted.size_bytes(),
         }
     }
 }
