@@ -9,8 +9,11 @@ use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter
 use crate::metrics::Task;
 use crate::trees::moments;
 
-/// In standard deviations of the target.
-const TOLERANCE: f64 = 1e-4;
+/// In standard deviations of the target: libsvm's…
+const TOLERANCE: f64 = 1e-3;
+/// … and closer to the optimum on few rows, where that costs little.
+const TOLERANCE_OF_FEW: f64 = 2e-5;
+const FEW: usize = 1000;
 /// Multiplications of a fit: at most half a minute or so.
 const WORK: u64 = 20_000_000_000;
 
@@ -111,7 +114,7 @@ fn regress(fit: &Fit, examples: &Examples<f64>, kernel: Kernel, scaled: impl Fn(
         signs: both(&|_, sign| sign),
         targets: both(&|row, sign| scaled(examples.y[row]) - sign * epsilon),
         limits: both(&|row, _| c * examples.weights[row]),
-        tolerance: TOLERANCE,
+        tolerance: if rows <= FEW { TOLERANCE_OF_FEW } else { TOLERANCE },
         work: WORK,
     };
     let solution = solve(&problem, &mut Cache::new(&examples.x, kernel));

@@ -7,6 +7,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// Smaller than this a gradient is 0.
 const ZERO: f64 = 1e-12;
+/// Where so many passes do not suffice, the columns differ too much in scale for more to help.
+const MOST_PASSES: usize = 20_000;
 
 /// Minimise ½ |w|² + Σ Cᵢ max(0, 1 − sᵢ w·xᵢ)², where w has a last coefficient for the intercept.
 #[derive(Debug)]
@@ -45,7 +47,10 @@ pub(in crate::estimators) fn descend(problem: &Descent) -> Vec<f64> {
     // until the others are done.
     let mut outside = f64::INFINITY;
     let mut work = 0;
-    while work <= problem.work {
+    for _ in 0..MOST_PASSES {
+        if work > problem.work {
+            break;
+        }
         order[..active].shuffle(&mut random);
         let (mut most, mut least) = (f64::NEG_INFINITY, f64::INFINITY);
         let mut at = 0;

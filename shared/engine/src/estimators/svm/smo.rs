@@ -6,6 +6,8 @@ use super::kernel::Cache;
 
 /// Instead of a curvature that is not positive: the step then goes to a bound.
 const LEAST_CURVATURE: f64 = 1e-12;
+/// Where so many steps do not suffice on few rows, the problem is too badly conditioned for more to help.
+const MOST_STEPS: usize = 1_000_000;
 
 /// Minimise ½ Σ sₜ sᵤ αₜ αᵤ K(t, u) − Σ sₜ cₜ αₜ with Σ sₜ αₜ = 0 and 0 ≤ αₜ ≤ Cₜ: the dual of
 /// classification (c = s) and, with two variables a point, of regression.
@@ -56,17 +58,18 @@ pub(in crate::estimators) fn solve(problem: &Problem, cache: &mut Cache) -> Solu
     };
     let mut work = 0;
     let before = cache.work;
-    let (mut highest, mut lowest);
-    loop {
-        let up;
-        (up, highest, lowest) = state.extremes();
-        let Some(up) = up.filter(|_| highest - lowest >= problem.tolerance) else { break };
+    let (mut up, mut highest, mut lowest) = state.extremes();
+    for _ in 0..MOST_STEPS {
+        let Some(rising) = up.filter(|_| highest - lowest >= problem.tolerance) else { break };
         if work + (cache.work - before) > problem.work {
             break;
         }
-        let Some((down, curvature)) = state.partner(highest, up % points, &diagonal, cache) else { break };
+        let Some((down, curvature)) = state.partner(highest, rising % points, &diagonal, cache) else {
+            break;
+        };
         let step = (highest - state.lacking[down]) / curvature;
-        state.step(problem, up, down, step, cache);
+        state.step(problem, rising, down, step, cache);
+        (up, highest, lowest) = state.extremes();
         work += 3 * variables as u64;
     }
     let mut coefficients = vec![0.0; points];
