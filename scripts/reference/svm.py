@@ -64,7 +64,7 @@ CASES = [
     Case("svr", svr(kernel="linear"), params={"kernel": "linear"}, **LARGE),
     Case("svr", svr(C=10, gamma=0.05), params={"c": 10, "gamma": 0.05}, weighted=True, **EXACT),
     Case("svr", svr(gamma=0.05, epsilon=0.3), params={"gamma": 0.05, "epsilon": 0.3}, weighted=True, **LARGE),
-    Case("mlp", MLPClassifier(**NET), **worse("log_loss", 0.15)),
+    Case("mlp", MLPClassifier(**NET), data=("breast_cancer", "wine"), **worse("log_loss", 0.15)),
     Case("mlp", MLPClassifier(**NET), **worse("accuracy", 0.03)),
-    Case("mlp", Standardised(MLPRegressor(**NET)), **worse("rmse", 0.1)),
+    Case("mlp", Standardised(MLPRegressor(**NET)), **worse("rmse", 0.2)),
 ]

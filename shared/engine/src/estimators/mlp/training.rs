@@ -12,7 +12,7 @@ use crate::split::Split;
 /// With fewer rows a hold-out says little about when to stop: then there are fewer passes.
 const FEWEST_TO_HOLD_OUT: usize = 300;
 /// The passes of a fit on so few rows.
-const EPOCHS_OF_FEW: usize = 60;
+const EPOCHS_OF_FEW: usize = 35;
 /// One row in so many is held out.
 const HOLD_OUT: usize = 8;
 /// Multiplications and additions of a whole fit: ten seconds or so.
