@@ -105,7 +105,7 @@ impl Learner for Margins {
         let machines = classes.iter().map(|class| {
             let signs: Vec<f64> =
                 examples.y.iter().map(|code| if code == class { 1.0 } else { -1.0 }).collect();
-            let both = signs.iter().any(|sign| *sign != signs[0]);
+            let both = examples.y.contains(class) && examples.y.iter().any(|code| code != class);
             both.then(|| {
                 descend(&Descent {
                     values: &values,
