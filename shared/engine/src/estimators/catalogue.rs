@@ -92,6 +92,7 @@ fn parameter(parameter: &Parameter) -> DescribedParameter {
         Domain::Number { min, max, default } => {
             ("number", json!(default), Some([json!(min), json!(max)]), None)
         }
+        Domain::AutoNumber { min, max } => ("number", Value::Null, Some([json!(min), json!(max)]), None),
         Domain::Choice { of, default } => ("choice", json!(default), None, Some(of.to_vec())),
         Domain::Flag { default } => ("boolean", json!(default), None, None),
     };

@@ -148,6 +148,29 @@ pub(super) enum Link {
     Logit,
     /// A score a class.
     Softmax,
+    /// A score a class: its log odds against the rest.
+    OneVsRest,
+}
+
+impl Link {
+    /// Turns a row of scores into predictions, in place; the one score of a logit is the second.
+    pub(super) fn apply(self, row: &mut [f64]) {
+        match self {
+            Link::Identity => {}
+            Link::Logit => {
+                let positive = sigmoid(row[1]);
+                (row[0], row[1]) = (1.0 - positive, positive);
+            }
+            Link::Softmax => softmax(row),
+            Link::OneVsRest => {
+                // The logarithm of each sigmoid: their shares are then found without underflow.
+                for score in row.iter_mut() {
+                    *score = score.min(0.0) - (-score.abs()).exp().ln_1p();
+                }
+                softmax(row);
+            }
+        }
+    }
 }
 
 /// A fitted linear model.
@@ -182,14 +205,7 @@ impl FittedLinear {
             }
         }
         for row in out.chunks_exact_mut(outputs) {
-            match self.link {
-                Link::Identity => {}
-                Link::Logit => {
-                    let positive = sigmoid(row[1]);
-                    (row[0], row[1]) = (1.0 - positive, positive);
-                }
-                Link::Softmax => softmax(row),
-            }
+            self.link.apply(row);
         }
         out
     }

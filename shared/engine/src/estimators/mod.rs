@@ -11,12 +11,17 @@ mod held_out;
 mod knn;
 mod lbfgs;
 mod linear;
+mod linear_svm;
 mod logistic;
 mod memory;
+mod mlp;
 mod naive_bayes;
 mod params;
 mod random_forest;
+mod rbf_svm;
 mod ridge;
+mod svm;
+mod svr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -44,6 +49,10 @@ pub static ALL: &[&dyn Estimator] = &[
     &gradient_boosting::GradientBoosting,
     &adaboost::AdaBoost,
     &explainable_boosting::ExplainableBoosting,
+    &linear_svm::LinearSvm,
+    &rbf_svm::RbfSvm,
+    &svr::Svr,
+    &mlp::Mlp,
 ];
 
 /// The estimator of that name.
@@ -221,7 +230,7 @@ pub enum FitError {
 pub enum Fitted {
     /// `dummy`.
     Dummy(dummy::FittedDummy),
-    /// `logistic` and `ridge`.
+    /// `logistic`, `ridge`, `linear_svm`, and `svr` without a kernel.
     Linear(linear::FittedLinear),
     /// `knn`.
     Knn(knn::FittedKnn),
@@ -237,6 +246,10 @@ pub enum Fitted {
     AdaBoost(Committee),
     /// `explainable_boosting`.
     Additive(Additive),
+    /// `rbf_svm` and `svr`.
+    Kernel(svm::FittedKernel),
+    /// `mlp`.
+    Mlp(mlp::FittedMlp),
 }
 
 impl Fitted {
@@ -255,6 +268,8 @@ impl Fitted {
             Fitted::Boosted(fitted) => fitted.predict(x),
             Fitted::AdaBoost(fitted) => fitted.predict(x),
             Fitted::Additive(fitted) => fitted.predict(x),
+            Fitted::Kernel(fitted) => fitted.predict(x),
+            Fitted::Mlp(fitted) => fitted.predict(x),
         }
     }
 
@@ -273,6 +288,8 @@ impl Fitted {
             Fitted::Boosted(fitted) => fitted.check(cols, outputs),
             Fitted::AdaBoost(fitted) => fitted.check(cols, outputs),
             Fitted::Additive(fitted) => fitted.check(cols, outputs),
+            Fitted::Kernel(fitted) => fitted.check(cols, outputs),
+            Fitted::Mlp(fitted) => fitted.check(cols, outputs),
         }
     }
 
@@ -287,6 +304,8 @@ impl Fitted {
             Fitted::Boosted(fitted) => fitted.size_bytes(),
             Fitted::AdaBoost(fitted) => fitted.size_bytes(),
             Fitted::Additive(fitted) => fitted.size_bytes(),
+            Fitted::Kernel(fitted) => fitted.size_bytes(),
+            Fitted::Mlp(fitted) => fitted.size_bytes(),
         }
     }
 }

@@ -61,6 +61,13 @@ pub enum Domain {
         /// When left out.
         default: f64,
     },
+    /// A real number, or null for "chosen from the data", which is the default.
+    AutoNumber {
+        /// Smallest.
+        min: f64,
+        /// Largest.
+        max: f64,
+    },
     /// One of some words.
     Choice {
         /// The words.
@@ -151,6 +158,15 @@ impl Params {
         }
     }
 
+    /// A [`Domain::AutoNumber`]; `None` when it is to be chosen from the data.
+    pub fn auto_number(&self, name: &str) -> Option<f64> {
+        match self.0.get(name) {
+            Some(Setting::Number(value)) => Some(*value),
+            Some(Setting::Auto) => None,
+            other => undeclared(name, other),
+        }
+    }
+
     /// A [`Domain::Choice`].
     pub fn choice(&self, name: &str) -> &'static str {
         match self.0.get(name) {
@@ -176,7 +192,7 @@ impl Domain {
     fn default(&self) -> Setting {
         match *self {
             Domain::Integer { default, .. } => Setting::Integer(default),
-            Domain::AutoInteger { .. } => Setting::Auto,
+            Domain::AutoInteger { .. } | Domain::AutoNumber { .. } => Setting::Auto,
             Domain::Number { default, .. } => Setting::Number(default),
             Domain::Choice { default, .. } => Setting::Choice(default),
             Domain::Flag { default } => Setting::Flag(default),
@@ -185,11 +201,11 @@ impl Domain {
 
     fn parse(&self, value: &Value) -> Option<Setting> {
         match *self {
-            Domain::AutoInteger { .. } if value.is_null() => Some(Setting::Auto),
+            Domain::AutoInteger { .. } | Domain::AutoNumber { .. } if value.is_null() => Some(Setting::Auto),
             Domain::Integer { min, max, .. } | Domain::AutoInteger { min, max } => {
                 value.as_i64().filter(|v| (min..=max).contains(v)).map(Setting::Integer)
             }
-            Domain::Number { min, max, .. } => {
+            Domain::Number { min, max, .. } | Domain::AutoNumber { min, max } => {
                 value.as_f64().filter(|v| (min..=max).contains(v)).map(Setting::Number)
             }
             Domain::Choice { of, .. } => {
@@ -205,6 +221,7 @@ impl Domain {
             Domain::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
             Domain::AutoInteger { min, max } => format!("a whole number from {min} to {max}, or null"),
             Domain::Number { min, max, .. } => format!("a number from {min} to {max}"),
+            Domain::AutoNumber { min, max } => format!("a number from {min} to {max}, or null"),
             Domain::Choice { of, .. } => format!("one of: {}", of.join(", ")),
             Domain::Flag { .. } => "true or false".into(),
         }
@@ -237,6 +254,12 @@ mod tests {
             doc: "",
         },
         Parameter {
+            name: "reach",
+            domain: Domain::AutoNumber { min: 0.5, max: 2.0 },
+            search: Search::Fixed,
+            doc: "",
+        },
+        Parameter {
             name: "grow",
             domain: Domain::Choice { of: &["deep", "leaf"], default: "deep" },
             search: Search::Fixed,
@@ -254,6 +277,7 @@ mod tests {
         let params = check(&json!({})).unwrap();
         assert_eq!(params.integer("trees"), 3);
         assert_eq!(params.auto_integer("leaf"), None);
+        assert_eq!(params.auto_number("reach"), None);
         assert_eq!(params.number("rate").to_bits(), 0.5f64.to_bits());
         assert_eq!(params.choice("grow"), "deep");
         assert!(params.flag("fast"));
@@ -262,9 +286,11 @@ mod tests {
     #[test]
     fn what_is_asked_for_wins() {
         let params =
-            check(&json!({"trees": 10, "leaf": 2, "rate": 1, "grow": "leaf", "fast": false})).unwrap();
+            check(&json!({"trees": 10, "leaf": 2, "rate": 1, "reach": 1.5, "grow": "leaf", "fast": false}))
+                .unwrap();
         assert_eq!(params.integer("trees"), 10);
         assert_eq!(params.auto_integer("leaf"), Some(2));
+        assert_eq!(params.auto_number("reach"), Some(1.5));
         assert_eq!(params.number("rate").to_bits(), 1f64.to_bits());
         assert_eq!(params.choice("grow"), "leaf");
         assert!(!params.flag("fast"));
@@ -279,6 +305,7 @@ mod tests {
             json!({"leaf": 0}),
             json!({"rate": 1.01}),
             json!({"rate": "1"}),
+            json!({"reach": 2.5}),
             json!({"grow": "wide"}),
             json!({"fast": 1}),
         ] {
