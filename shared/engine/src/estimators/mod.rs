@@ -1,17 +1,32 @@
 //! Estimators: each in a file of its own, and one line in [`ALL`].
 
+mod bayesian_ridge;
+mod bernoulli_nb;
+mod calibration;
+mod coordinate_descent;
 mod decision_tree;
+mod deviations;
 mod dummy;
+mod elastic_net;
 mod extra_trees;
 mod gradient_boosting;
+mod huber;
 mod knn;
+mod lasso;
 mod lbfgs;
+mod lda;
+mod least_squares;
 mod linear;
 mod logistic;
 mod naive_bayes;
+mod omp;
+mod ordinary;
+mod orthant;
 mod params;
+mod qda;
 mod random_forest;
 mod ridge;
+mod ridge_classifier;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,8 +42,18 @@ use crate::trees::Forest;
 pub static ALL: &[&dyn Estimator] = &[
     &dummy::Dummy,
     &naive_bayes::NaiveBayes,
+    &bernoulli_nb::BernoulliNb,
+    &ordinary::Linear,
     &ridge::Ridge,
+    &bayesian_ridge::BayesianRidge,
+    &lasso::Lasso,
+    &elastic_net::ElasticNet,
+    &omp::Omp,
+    &huber::Huber,
     &logistic::Logistic,
+    &ridge_classifier::RidgeClassifier,
+    &lda::Lda,
+    &qda::Qda,
     &knn::Knn,
     &decision_tree::DecisionTree,
     &random_forest::RandomForest,
@@ -201,7 +226,8 @@ pub enum FitError {
 pub enum Fitted {
     /// `dummy`.
     Dummy(dummy::FittedDummy),
-    /// `logistic` and `ridge`.
+    /// `linear`, `ridge`, `bayesian_ridge`, `lasso`, `elastic_net`, `omp`, `huber`, `logistic`,
+    /// `ridge_classifier` and `lda`.
     Linear(linear::FittedLinear),
     /// `knn`.
     Knn(knn::FittedKnn),
@@ -213,6 +239,10 @@ pub enum Fitted {
     Forest(Forest),
     /// `gradient_boosting`.
     Boosted(Boosted),
+    /// `bernoulli_nb`.
+    BernoulliNb(bernoulli_nb::FittedBernoulliNb),
+    /// `qda`.
+    Qda(qda::FittedQda),
 }
 
 impl Fitted {
@@ -229,6 +259,8 @@ impl Fitted {
             Fitted::NaiveBayes(fitted) => fitted.predict(x),
             Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.predict(x),
             Fitted::Boosted(fitted) => fitted.predict(x),
+            Fitted::BernoulliNb(fitted) => fitted.predict(x),
+            Fitted::Qda(fitted) => fitted.predict(x),
         }
     }
 
@@ -245,6 +277,8 @@ impl Fitted {
             Fitted::NaiveBayes(fitted) => fitted.check(cols, outputs),
             Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.check(cols, outputs),
             Fitted::Boosted(fitted) => fitted.check(cols, outputs),
+            Fitted::BernoulliNb(fitted) => fitted.check(cols, outputs),
+            Fitted::Qda(fitted) => fitted.check(cols, outputs),
         }
     }
 
@@ -257,9 +291,13 @@ impl Fitted {
             Fitted::NaiveBayes(fitted) => fitted.size_bytes(),
             Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.size_bytes(),
             Fitted::Boosted(fitted) => fitted.size_bytes(),
+            Fitted::BernoulliNb(fitted) => fitted.size_bytes(),
+            Fitted::Qda(fitted) => fitted.size_bytes(),
         }
     }
 }
 
+#[cfg(test)]
+mod linear_tests;
 #[cfg(test)]
 mod tests;
