@@ -9,12 +9,13 @@
 use std::collections::VecDeque;
 
 /// Steps that shape the model of the curvature.
-const MEMORY: usize = 10;
+pub(super) const MEMORY: usize = 10;
 /// A step must gain this share of what the slope promises.
-const SUFFICIENT: f64 = 1e-4;
+pub(super) const SUFFICIENT: f64 = 1e-4;
 /// A step must go on until the slope is at most this share of what it was.
 const FLATTER: f64 = 0.9;
-const SEARCH_STEPS: usize = 40;
+/// Tries of a length for each step.
+pub(super) const SEARCH_STEPS: usize = 40;
 
 /// When to stop.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +140,23 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 fn add(to: &mut [f64], times: f64, what: &[f64]) {
     to.iter_mut().zip(what).for_each(|(to, what)| *to += times * what);
+}
+
+/// Makes sure that an objective's gradient is that of its value, by finite differences.
+#[cfg(test)]
+pub(super) fn assert_gradient(at: &[f64], mut objective: impl FnMut(&[f64], &mut [f64]) -> f64) {
+    let mut gradient = vec![0.0; at.len()];
+    objective(at, &mut gradient);
+    let mut unused = gradient.clone();
+    for i in 0..at.len() {
+        let mut value = |by: f64| {
+            let mut moved = at.to_vec();
+            moved[i] += by;
+            objective(&moved, &mut unused)
+        };
+        let slope = (value(1e-5) - value(-1e-5)) / 2e-5;
+        assert!((slope - gradient[i]).abs() <= 1e-5 * (1.0 + slope.abs()), "{i}: {slope} {gradient:?}");
+    }
 }
 
 #[cfg(test)]

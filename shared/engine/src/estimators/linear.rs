@@ -12,6 +12,9 @@ pub(super) const MOST_MULTIPLICATIONS: f64 = 2e11;
 /// A block of rows in `f64` should stay in the second-level cache.
 const BLOCK_VALUES: usize = 32 * 1024;
 
+/// The score of a class without rows: its probability is 0 whatever the features are.
+pub(super) const ABSENT: f64 = -1e300;
+
 /// Calls `visit` with blocks of consecutive rows: the first row's number, how many they are, and
 /// their values in `f64`, column by column, with a last column of ones for the intercept.
 pub(super) fn blocks(x: &Matrix, mut visit: impl FnMut(usize, usize, &mut [f64])) {
@@ -73,10 +76,10 @@ pub(super) enum Preconditioner {
 }
 
 impl Preconditioner {
-    /// O(rows × cols²), or O(rows × cols) for the diagonal.
+    /// O(rows × cols² + cols³), or O(rows × cols) for the diagonal.
     pub(super) fn new(x: &Matrix, weights: &[f64], curvature: f64, l2: f64) -> Preconditioner {
         let width = x.cols() as f64 + 1.0;
-        let affordable = x.rows() as f64 * width * width <= MOST_MULTIPLICATIONS;
+        let affordable = (x.rows() as f64 + width) * width * width <= MOST_MULTIPLICATIONS;
         let full = if affordable { Preconditioner::full(x, weights, curvature, l2) } else { None };
         full.unwrap_or_else(|| Preconditioner::diagonal(x, weights, curvature, l2))
     }

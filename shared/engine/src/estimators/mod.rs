@@ -1,25 +1,40 @@
 //! Estimators: each in a file of its own, and one line in [`ALL`].
 
 mod adaboost;
+mod bayesian_ridge;
+mod bernoulli_nb;
+mod calibration;
 mod catalogue;
+mod coordinate_descent;
 mod decision_tree;
+mod deviations;
 mod dummy;
+mod elastic_net;
 mod explainable_boosting;
 mod extra_trees;
 mod gradient_boosting;
 mod held_out;
+mod huber;
 mod knn;
+mod lasso;
 mod lbfgs;
+mod lda;
+mod least_squares;
 mod linear;
 mod linear_svm;
 mod logistic;
 mod memory;
 mod mlp;
 mod naive_bayes;
+mod omp;
+mod ordinary;
+mod orthant;
 mod params;
+mod qda;
 mod random_forest;
 mod rbf_svm;
 mod ridge;
+mod ridge_classifier;
 mod svm;
 mod svr;
 
@@ -40,8 +55,18 @@ use crate::trees::Forest;
 pub static ALL: &[&dyn Estimator] = &[
     &dummy::Dummy,
     &naive_bayes::NaiveBayes,
+    &bernoulli_nb::BernoulliNb,
+    &ordinary::Linear,
     &ridge::Ridge,
+    &bayesian_ridge::BayesianRidge,
+    &lasso::Lasso,
+    &elastic_net::ElasticNet,
+    &omp::Omp,
+    &huber::Huber,
     &logistic::Logistic,
+    &ridge_classifier::RidgeClassifier,
+    &lda::Lda,
+    &qda::Qda,
     &knn::Knn,
     &decision_tree::DecisionTree,
     &random_forest::RandomForest,
@@ -230,7 +255,8 @@ pub enum FitError {
 pub enum Fitted {
     /// `dummy`.
     Dummy(dummy::FittedDummy),
-    /// `logistic`, `ridge`, `linear_svm`, and `svr` without a kernel.
+    /// Whatever is linear in the end: `linear`, `ridge`, `bayesian_ridge`, `lasso`, `elastic_net`, `omp`,
+    /// `huber`, `logistic`, `ridge_classifier`, `lda`, `linear_svm`, and `svr` without a kernel.
     Linear(linear::FittedLinear),
     /// `knn`.
     Knn(knn::FittedKnn),
@@ -250,6 +276,10 @@ pub enum Fitted {
     Kernel(svm::FittedKernel),
     /// `mlp`.
     Mlp(mlp::FittedMlp),
+    /// `bernoulli_nb`.
+    BernoulliNb(bernoulli_nb::FittedBernoulliNb),
+    /// `qda`.
+    Qda(qda::FittedQda),
 }
 
 impl Fitted {
@@ -270,6 +300,8 @@ impl Fitted {
             Fitted::Additive(fitted) => fitted.predict(x),
             Fitted::Kernel(fitted) => fitted.predict(x),
             Fitted::Mlp(fitted) => fitted.predict(x),
+            Fitted::BernoulliNb(fitted) => fitted.predict(x),
+            Fitted::Qda(fitted) => fitted.predict(x),
         }
     }
 
@@ -290,6 +322,8 @@ impl Fitted {
             Fitted::Additive(fitted) => fitted.check(cols, outputs),
             Fitted::Kernel(fitted) => fitted.check(cols, outputs),
             Fitted::Mlp(fitted) => fitted.check(cols, outputs),
+            Fitted::BernoulliNb(fitted) => fitted.check(cols, outputs),
+            Fitted::Qda(fitted) => fitted.check(cols, outputs),
         }
     }
 
@@ -306,9 +340,13 @@ impl Fitted {
             Fitted::Additive(fitted) => fitted.size_bytes(),
             Fitted::Kernel(fitted) => fitted.size_bytes(),
             Fitted::Mlp(fitted) => fitted.size_bytes(),
+            Fitted::BernoulliNb(fitted) => fitted.size_bytes(),
+            Fitted::Qda(fitted) => fitted.size_bytes(),
         }
     }
 }
 
+#[cfg(test)]
+mod linear_tests;
 #[cfg(test)]
 mod tests;

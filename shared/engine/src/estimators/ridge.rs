@@ -5,6 +5,7 @@ use faer::linalg::solvers::Solve;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 
 use super::lbfgs::{Limits, minimise};
+use super::least_squares::{weighted_mean, weights};
 use super::linear::{FittedLinear, Link, MOST_MULTIPLICATIONS, Preconditioner, blocks, loss_and_gradient};
 use super::memory::{BLOCK_BYTES, WIDEST, bytes};
 use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
@@ -66,7 +67,7 @@ impl Estimator for Ridge {
             return Err(FitError::Unsuitable("ridge regression predicts a number".into()));
         };
         let rows = fit.x.rows();
-        let weights: Vec<f64> = (0..rows).map(|row| fit.weights.map_or(1.0, |w| f64::from(w[row]))).collect();
+        let weights = weights(fit);
         let total: f64 = weights.iter().sum();
         if total <= 0.0 {
             return Err(FitError::Unsuitable("no row has a weight".into()));
@@ -95,14 +96,6 @@ impl Estimator for Ridge {
         }
         Ok(Fitted::Linear(FittedLinear::new(Link::Identity, model)))
     }
-}
-
-fn weighted_mean(values: &[f64], weights: &[f64], total: f64) -> f64 {
-    let largest = values.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
-    if largest == 0.0 {
-        return 0.0;
-    }
-    values.iter().zip(weights).map(|(v, w)| v / largest * w).sum::<f64>() / total * largest
 }
 
 /// The normal equations of centred features, by Cholesky decomposition. O(rows × cols²).
@@ -142,7 +135,7 @@ fn direct(x: &Matrix, y: &[f64], weights: &[f64], total: f64, l2: f64) -> Result
 }
 
 /// The same optimum by iterating, for very wide matrices. O(rows × cols) an iteration.
-fn iterative(x: &Matrix, y: &[f64], weights: &[f64], total: f64, l2: f64) -> Vec<f64> {
+pub(super) fn iterative(x: &Matrix, y: &[f64], weights: &[f64], total: f64, l2: f64) -> Vec<f64> {
     let preconditioner = Preconditioner::diagonal(x, weights, 1.0, l2);
     let precondition = |direction: &mut [f64]| preconditioner.apply(direction);
     minimise(vec![0.0; x.cols() + 1], LIMITS, precondition, |model, gradient| {
