@@ -25,4 +25,5 @@ pub use artifact::{ArtifactError, Model, Predictions, SchemaError};
 pub use estimators::FitError;
 pub use metrics::{Metric, Scores, Task};
 pub use plan::{Plan, RunSpec, SpecError, SpecErrorKind, TrialSpec, plan};
-pub use trial::{Finished, FoldScores, Trainer};
+pub use preprocess::{Decision, Preprocessing};
+pub use trial::{Finished, FoldScores, Trainer, Warning, WarningKind};

@@ -62,6 +62,7 @@ impl NewRun {
             seed: self.seed,
             estimators: self.estimators.clone(),
             max_trials: self.max_trials,
+            ..RunSpec::default()
         }
     }
 }

@@ -14,8 +14,8 @@ use std::io::Read;
 use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"FETTLE\0\x1a";
-/// The version that is written.
-const VERSION: u16 = 1;
+/// The version that is written. Those before it are read too.
+const VERSION: u16 = 2;
 const HEADER: usize = 58;
 /// The most that an artifact may hold when unpacked.
 const LARGEST: u64 = 1 << 30;
@@ -61,12 +61,14 @@ pub(super) fn wrap(contents: &[u8]) -> Result<Vec<u8>, ArtifactError> {
     Ok(bytes)
 }
 
-pub(super) fn unwrap(bytes: &[u8]) -> Result<Vec<u8>, ArtifactError> {
+/// The version and the contents.
+pub(super) fn unwrap(bytes: &[u8]) -> Result<(u16, Vec<u8>), ArtifactError> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(ArtifactError::NotAnArtifact)?;
     let cut = ArtifactError::Damaged("its header is cut off");
     let (version, rest) = rest.split_first_chunk().ok_or_else(|| cut.clone())?;
-    match u16::from_le_bytes(*version) {
-        VERSION => {}
+    let version = u16::from_le_bytes(*version);
+    match version {
+        1..=VERSION => {}
         0 => return Err(ArtifactError::Damaged("its version is 0")),
         newer => return Err(ArtifactError::NewerFormat(newer)),
     }
@@ -91,7 +93,7 @@ pub(super) fn unwrap(bytes: &[u8]) -> Result<Vec<u8>, ArtifactError> {
     if unpacked.is_err() || contents.len() as u64 != length {
         return Err(ArtifactError::Damaged("it does not unpack to what its header says"));
     }
-    Ok(contents)
+    Ok((version, contents))
 }
 
 #[cfg(test)]
@@ -105,8 +107,8 @@ mod tests {
         let contents = b"contents ".repeat(1000);
         let bytes = wrap(&contents).unwrap();
         assert!(bytes.len() < 200);
-        assert_eq!(unwrap(&bytes).unwrap(), contents);
-        assert_eq!(unwrap(&wrap(b"").unwrap()).unwrap(), b"");
+        assert_eq!(unwrap(&bytes).unwrap(), (VERSION, contents));
+        assert_eq!(unwrap(&wrap(b"").unwrap()).unwrap().1, b"");
     }
 
     #[test]
@@ -118,8 +120,8 @@ mod tests {
             assert!(matches!(unwrap(&bytes[..length]), Err(ArtifactError::Damaged(_))), "{length}");
         }
         let mut newer = bytes.clone();
-        newer[8] = 2;
-        assert_eq!(unwrap(&newer), Err(ArtifactError::NewerFormat(2)));
+        newer[8] = 3;
+        assert_eq!(unwrap(&newer), Err(ArtifactError::NewerFormat(3)));
         let mut longer = bytes.clone();
         longer.push(0);
         assert!(matches!(unwrap(&longer), Err(ArtifactError::Damaged(_))));

@@ -17,13 +17,14 @@ pub use self::predictions::Predictions;
 use crate::classes::Classes;
 use crate::estimators::Fitted;
 use crate::metrics::{Task, most_probable};
-use crate::preprocess::Preprocessor;
+use crate::preprocess::{Decision, Preprocessor, Version1};
 use crate::table::{Column, Field, Kind, Profile, Table, Values};
 
-/// Everything that a model is, in the order in which it is stored: version 1 of the format. A change is
-/// a new version beside this one, with a golden file of its own.
+/// Everything that a model is, in the order in which it is stored: version 2 of the format, and version 1
+/// with the preprocessing of that time. A change is a new version beside these, with a golden file of its
+/// own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Contents {
+pub(crate) struct Contents<P = Preprocessor> {
     /// The version of this crate that trained it.
     pub(crate) engine: String,
     pub(crate) task: Task,
@@ -32,7 +33,7 @@ pub(crate) struct Contents {
     pub(crate) classes: Vec<String>,
     /// The inputs, in the order of the preprocessor's features.
     pub(crate) fields: Vec<Field>,
-    pub(crate) preprocessor: Preprocessor,
+    pub(crate) preprocessor: P,
     pub(crate) fitted: Fitted,
     pub(crate) estimator: String,
     /// JSON, since parameters are of any type.
@@ -49,6 +50,23 @@ impl Contents {
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, ArtifactError> {
         let payload = postcard::to_stdvec(self).map_err(|error| ArtifactError::Invalid(error.to_string()))?;
         container::wrap(&payload)
+    }
+}
+
+impl From<Contents<Version1>> for Contents {
+    fn from(old: Contents<Version1>) -> Contents {
+        Contents {
+            engine: old.engine,
+            task: old.task,
+            target: old.target,
+            classes: old.classes,
+            fields: old.fields,
+            preprocessor: old.preprocessor.into(),
+            fitted: old.fitted,
+            estimator: old.estimator,
+            params: old.params,
+            profile: old.profile,
+        }
     }
 }
 
@@ -79,9 +97,13 @@ impl Model {
     /// # Errors
     /// When the bytes are not an artifact, or one that is damaged or of a newer format.
     pub fn load(bytes: &[u8]) -> Result<Model, ArtifactError> {
-        let payload = container::unwrap(bytes)?;
-        let contents: Contents =
-            postcard::from_bytes(&payload).map_err(|error| ArtifactError::Invalid(error.to_string()))?;
+        let (version, payload) = container::unwrap(bytes)?;
+        let contents = if version == 1 {
+            postcard::from_bytes::<Contents<Version1>>(&payload).map(Contents::from)
+        } else {
+            postcard::from_bytes::<Contents>(&payload)
+        };
+        let contents = contents.map_err(|error| ArtifactError::Invalid(error.to_string()))?;
         let invalid = |what: &str| ArtifactError::Invalid(what.into());
         let outputs = match (contents.task, contents.classes.len()) {
             (Task::Regression, 0) => 1,
@@ -141,6 +163,11 @@ impl Model {
     /// The version of the engine that trained it.
     pub fn engine_version(&self) -> &str {
         &self.contents.engine
+    }
+
+    /// What became of each input, and why.
+    pub fn preprocessing(&self) -> Vec<Decision> {
+        self.contents.preprocessor.decisions(&self.contents.fields, &self.contents.classes)
     }
 
     /// What the training data looked like: its inputs and its target. Decoded when asked for.
