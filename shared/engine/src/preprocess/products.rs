@@ -105,7 +105,7 @@ mod tests {
         let wave = |i: usize, speed: f64| ((i as f64 * speed).sin()) as f32;
         let rows = 400;
         let mut data: Vec<f32> =
-            (0..12).flat_map(|col| (0..rows).map(move |i| wave(i, 1.1 + 0.37 * col as f64))).collect();
+            (0..12).flat_map(|col| (0..rows).map(move |i| wave(i, 1.1 + 0.37 * f64::from(col)))).collect();
         let y: Vec<f64> = (0..rows).map(|i| f64::from(data[rows + i] * data[2 * rows + i])).collect();
         let scorer = Scorer::new(&Target::Numbers(y));
         for (scaled, missing) in [(true, false), (false, true)] {

@@ -134,7 +134,7 @@ mod tests {
         let curved: Vec<f32> = (0..600).map(|i| (noise(i) - 0.2).abs()).collect();
         let other: Vec<f32> = (0..600).map(|i| noise(i + 7000)).collect();
         let entropy = scorer.score(&same).information;
-        let p = codes.iter().sum::<u32>() as f64 / 600.0;
+        let p = f64::from(codes.iter().sum::<u32>()) / 600.0;
         let expected = -(p * p.ln() + (1.0 - p) * (1.0 - p).ln()) - 1.0 / 1200.0;
         assert!((entropy - expected).abs() < 1e-9, "{entropy}, not {expected}");
         assert!(scorer.score(&curved).telling && !scorer.score(&other).telling);

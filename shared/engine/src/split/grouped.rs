@@ -211,7 +211,7 @@ mod tests {
             };
             prop_assert_eq!(split.test.is_empty(), !held_out);
             for repeat in split.folds.chunks(folds) {
-                let mut side = vec![None; 12];
+                let mut side = [None; 12];
                 let sides = || [&split.test].into_iter().chain(repeat);
                 for (at, rows) in sides().enumerate() {
                     prop_assert!(at == 0 || !rows.is_empty());

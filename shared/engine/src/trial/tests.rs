@@ -178,14 +178,14 @@ fn visits() -> Table {
     let mut csv = String::from("customer,day,minutes,counts,spent,back\n");
     for i in 0..120 {
         let (customer, day) = (i % 12, i / 12);
-        let wave = (i as f64 * 1.7).sin();
+        let wave = (f64::from(i) * 1.7).sin();
         writeln!(
             csv,
             "c{customer},2024-03-{:02},{:.3},{}.5,{:.3},{}",
             day + 1,
             30.0 + 10.0 * wave,
             i % 4,
-            20.0 + 3.0 * wave + customer as f64,
+            20.0 + 3.0 * wave + f64::from(customer),
             if wave > -0.2 { "yes" } else { "no" }
         )
         .unwrap();
