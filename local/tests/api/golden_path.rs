@@ -44,7 +44,7 @@ fn from_a_file_to_predictions() {
     for (place, entry) in board.iter().enumerate() {
         assert_eq!(entry["rank"], place + 1, "{entry}");
         assert_eq!(entry["status"], "succeeded", "{entry}");
-        assert_eq!(entry["metrics"][metric]["folds"].as_array().unwrap().len(), 5);
+        assert_eq!(entry["metrics"][metric]["folds"].as_array().unwrap().len(), 15);
         assert!(entry["holdout"][metric].is_number(), "{entry}");
     }
     assert!(board[0]["holdout"]["accuracy"].as_f64().unwrap() > 0.95, "{}", board[0]);

@@ -27,4 +27,5 @@ pub use artifact::{ArtifactError, Model, Predictions, SchemaError};
 pub use estimators::FitError;
 pub use metrics::{Metric, Scores, Task};
 pub use plan::{Plan, RunSpec, SpecError, SpecErrorKind, TrialSpec, plan};
-pub use trial::{Combined, Finished, FoldScores, Predicted, Trainer};
+pub use preprocess::{Decision, Preprocessing};
+pub use trial::{Combined, Finished, FoldScores, Predicted, Trainer, Warning, WarningKind};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::estimators::{Needs, Target};
 use crate::matrix::Matrix;
-use crate::preprocess::Preprocessor;
+use crate::preprocess::{Preprocessing, Preprocessor};
 use crate::table::Column;
 
 /// Matrices are kept up to this many bytes together. What comes on top is prepared again for each
@@ -30,6 +30,8 @@ pub(crate) struct Prepared {
     pub(crate) preprocessor: Preprocessor,
     pub(crate) x: Matrix,
     pub(crate) y: Target,
+    /// How much each row of `x` counts; `None` for all alike.
+    pub(crate) weights: Option<Vec<f32>>,
     pub(crate) validation_x: Matrix,
     pub(crate) validation_y: Target,
 }
@@ -37,14 +39,16 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) fn new(
         columns: &[&Column],
-        training: (&[u32], Target),
+        training: (&[u32], Target, Option<Vec<f32>>),
         validation: (&[u32], Target),
         needs: Needs,
+        steps: &Preprocessing,
         seed: u64,
     ) -> Prepared {
-        let (preprocessor, x) = Preprocessor::fit(columns, training.0, &training.1, needs, seed);
+        let (rows, y, weights) = training;
+        let (preprocessor, x) = Preprocessor::fit_with(columns, rows, &y, needs, steps, seed);
         let validation_x = preprocessor.transform(columns, validation.0);
-        Prepared { preprocessor, x, y: training.1, validation_x, validation_y: validation.1 }
+        Prepared { preprocessor, x, y, weights, validation_x, validation_y: validation.1 }
     }
 
     /// With a byte for each value's bin, which tree estimators add.
@@ -113,6 +117,7 @@ mod tests {
             preprocessor,
             x,
             y: y.clone(),
+            weights: None,
             validation_x: Matrix::new(0, cells, Vec::new()),
             validation_y: y,
         }

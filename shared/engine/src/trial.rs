@@ -1,14 +1,20 @@
 //! Trials: an estimator with its parameters, fitted and measured on each fold, then on all rows.
 
+mod rows;
+mod warnings;
+
 use std::sync::{Arc, OnceLock};
 
+use self::rows::Learned;
+pub use self::warnings::{Warning, WarningKind};
 use crate::artifact::{Contents, Member};
-use crate::classes::{Classes, present, truth};
+use crate::classes::Classes;
 use crate::combine::{Combination, Method};
 use crate::estimators::{Estimator, Fit, FitError, Fitted, Params, Target, find};
 use crate::metrics::{Scores, scores};
 use crate::plan::{Plan, TrialSpec};
 use crate::prepared::{Cache, Part, Prepared};
+use crate::preprocess::{kept, weights};
 use crate::split::Split;
 use crate::table::{Column, Field, Profile, Table, profile};
 
@@ -23,12 +29,15 @@ pub struct Trainer {
     target: usize,
     /// The columns that are learned from.
     features: Vec<usize>,
-    /// The table's rows that have a target; a split's rows point into these.
+    /// The table's rows that are learned from; a split's rows point into these.
     rows: Vec<u32>,
     /// The truth of `rows`.
     truth: Target,
     classes: Classes,
+    /// How much each of `rows` counts, when a column says so.
+    weights: Option<Vec<f64>>,
     split: Split,
+    warnings: OnceLock<Vec<Warning>>,
     cache: Cache,
     profile: OnceLock<Profile>,
 }
@@ -111,9 +120,7 @@ impl Trainer {
             }
             features.push(at);
         }
-        let column = &table.columns[target];
-        let rows = present(column);
-        let (truth, classes) = truth(column, &rows, plan.task.is_classification()).map_err(unsuitable)?;
+        let Learned { rows, truth, classes, weights } = Learned::new(&table, &plan).map_err(unsuitable)?;
         let learnable = match &truth {
             Target::Classes { count, .. } => *count >= 2,
             Target::Numbers(values) => values.len() >= 2 && values.iter().all(|value| value.is_finite()),
@@ -123,13 +130,27 @@ impl Trainer {
             || !planned
             || features.is_empty()
             || plan.folds < 2
+            || plan.repeats < 1
             || !(0.0..1.0).contains(&plan.test_fraction)
         {
             return Err(unsuitable("the plan was not made from this table".into()));
         }
-        let split = Split::new(&truth, plan.folds as usize, plan.test_fraction, plan.seed);
-        let (cache, profile) = (Cache::default(), OnceLock::new());
-        Ok(Trainer { table, plan, target, features, rows, truth, classes, split, cache, profile })
+        let split = rows::split(&table, &plan, &rows, &truth).map_err(unsuitable)?;
+        let (cache, profile, warnings) = (Cache::default(), OnceLock::new(), OnceLock::new());
+        Ok(Trainer {
+            table,
+            plan,
+            target,
+            features,
+            rows,
+            truth,
+            classes,
+            weights,
+            split,
+            warnings,
+            cache,
+            profile,
+        })
     }
 
     /// The plan.
@@ -137,20 +158,21 @@ impl Trainer {
         &self.plan
     }
 
-    /// Fits a trial on all folds but `fold`, and measures it there. Preprocessing is fitted on the same
-    /// rows as the estimator.
+    /// Fits a trial on the rows that `fold` learns from, and measures it on those that it validates: the
+    /// folds of every repeat, [`Plan::fits`] in all. Preprocessing is fitted on the same rows as the
+    /// estimator.
     ///
     /// # Errors
     /// When the trial cannot be fitted, or there is no such fold.
     pub fn fold(&self, trial: &TrialSpec, fold: u32) -> Result<FoldScores, FitError> {
-        if fold >= self.plan.folds {
+        if fold >= self.plan.fits() {
             return Err(FitError::Unsuitable(format!(
                 "there are {} folds, and no fold {fold}",
-                self.plan.folds
+                self.plan.fits()
             )));
         }
         let (estimator, params) = estimator(trial)?;
-        let prepared = self.prepared(Part::Fold(fold), estimator);
+        let prepared = self.prepared(Part::Fold(fold), estimator)?;
         let fitted = self.fit(estimator, &params, &prepared)?;
         let predictions = predict(&fitted, &prepared)?;
         let metrics = scores(&prepared.validation_y, &predictions);
@@ -166,12 +188,12 @@ impl Trainer {
         let mut holdout = None;
         let mut predictions = Predicted::default();
         if !self.split.test.is_empty() {
-            let prepared = self.prepared(Part::Rest, estimator);
+            let prepared = self.prepared(Part::Rest, estimator)?;
             let predicted = predict(&self.fit(estimator, &params, &prepared)?, &prepared)?;
             holdout = Some(scores(&prepared.validation_y, &predicted));
             predictions = Predicted::new(&predicted);
         }
-        let prepared = self.prepared(Part::All, estimator);
+        let prepared = self.prepared(Part::All, estimator)?;
         let fitted = self.fit(estimator, &params, &prepared)?;
         let member = Member { preprocessor: prepared.preprocessor.clone(), fitted };
         Ok(Finished { holdout, predictions, artifact: self.artifact(trial, vec![member], None)? })
@@ -222,8 +244,8 @@ impl Trainer {
         }
         let mut folds = Vec::with_capacity(self.split.folds.len());
         for (k, rows) in self.split.folds.iter().enumerate() {
-            let others: Vec<usize> = (0..self.split.folds.len()).filter(|fold| *fold != k).collect();
-            let (metrics, predictions) = apply(&fit(&others)?, &|member| &member.folds[k], rows)?;
+            let (metrics, predictions) =
+                apply(&fit(&self.split.beside(k))?, &|member| &member.folds[k], rows)?;
             folds.push(FoldScores { metrics, predictions });
         }
         let combination = fit(&(0..self.split.folds.len()).collect::<Vec<_>>())?;
@@ -265,9 +287,9 @@ impl Trainer {
         self.features.iter().map(|at| &self.table.columns[*at]).collect()
     }
 
-    fn prepared(&self, part: Part, estimator: &dyn Estimator) -> Arc<Prepared> {
+    fn prepared(&self, part: Part, estimator: &dyn Estimator) -> Result<Arc<Prepared>, FitError> {
         let needs = estimator.needs();
-        self.cache.get(part, needs, || {
+        let prepared = self.cache.get(part, needs, || {
             let (training, validation) = match part {
                 Part::Fold(fold) => {
                     (self.split.training(fold as usize), self.split.folds[fold as usize].clone())
@@ -277,14 +299,28 @@ impl Trainer {
             };
             let in_table =
                 |rows: &[u32]| rows.iter().map(|&row| self.rows[row as usize]).collect::<Vec<u32>>();
+            let (columns, steps) = (self.columns(), &self.plan.preprocessing);
+            let places = kept(&columns, &in_table(&training), &self.truth.take(&training), steps);
+            let training: Vec<u32> = places.into_iter().map(|place| training[place as usize]).collect();
+            let y = self.truth.take(&training);
+            let own =
+                self.weights.as_ref().map(|own| training.iter().map(|&row| own[row as usize]).collect());
+            // Without a row that counts there are no weights: told apart below.
+            let weights = weights(own, &y, steps).unwrap_or_else(|_| Some(Vec::new()));
             Prepared::new(
-                &self.columns(),
-                (&in_table(&training), self.truth.take(&training)),
+                &columns,
+                (&in_table(&training), y, weights),
                 (&in_table(&validation), self.truth.take(&validation)),
                 needs,
+                steps,
                 self.plan.seed,
             )
-        })
+        });
+        if prepared.weights.as_ref().is_some_and(Vec::is_empty) {
+            let detail = "every row that is learned from has weight 0: give some of them a weight above 0";
+            return Err(FitError::Unsuitable(detail.into()));
+        }
+        Ok(prepared)
     }
 
     fn fit(
@@ -293,7 +329,8 @@ impl Trainer {
         params: &Params,
         prepared: &Prepared,
     ) -> Result<Fitted, FitError> {
-        estimator.fit(&Fit { x: &prepared.x, y: &prepared.y, weights: None, seed: self.plan.seed, params })
+        let weights = prepared.weights.as_deref();
+        estimator.fit(&Fit { x: &prepared.x, y: &prepared.y, weights, seed: self.plan.seed, params })
     }
 
     /// The profile of what was learned from, one column at a time so that only one is copied.

@@ -89,7 +89,7 @@ pub async fn start(app: &App, call: &Call, new: NewRun) -> Result<Run> {
         target: plan.target.clone(),
         task: plan.task,
         metric: plan.metric,
-        folds: plan.folds,
+        folds: plan.fits(),
         status: RunStatus::Queued,
         trials: plan.trials.len() as u32,
         remaining: plan.trials.len() as u32,

@@ -19,7 +19,7 @@ use crate::classes::Classes;
 use crate::combine::Combination;
 use crate::estimators::Fitted;
 use crate::metrics::{Task, most_probable};
-use crate::preprocess::Preprocessor;
+use crate::preprocess::{Decision, Preprocessor};
 use crate::table::{Column, Field, Kind, Profile, Table, Values};
 
 /// Everything that a model is, in the order in which it is stored: version 2 of the format. A change is
@@ -178,6 +178,19 @@ impl Model {
     /// The version of the engine that trained it.
     pub fn engine_version(&self) -> &str {
         &self.contents.engine
+    }
+
+    /// What became of each input, and why; of models combined, once for each way in which it was prepared.
+    pub fn preprocessing(&self) -> Vec<Decision> {
+        let mut all: Vec<Decision> = Vec::new();
+        for member in &self.contents.members {
+            for decision in member.preprocessor.decisions(&self.contents.fields, &self.contents.classes) {
+                if !all.contains(&decision) {
+                    all.push(decision);
+                }
+            }
+        }
+        all
     }
 
     /// What the training data looked like: its inputs and its target. Decoded when asked for.

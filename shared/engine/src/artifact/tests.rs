@@ -196,7 +196,7 @@ proptest! {
                     predictions.to_json(row);
                 }
             }
-            let _ = model.training_profile();
+            let _ = (model.training_profile(), model.preprocessing());
         }
     }
 }

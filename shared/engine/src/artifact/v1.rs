@@ -1,22 +1,22 @@
 //! Version 1 of the format: one model, and no combination.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::Member;
 use crate::estimators::Fitted;
 use crate::metrics::Task;
-use crate::preprocess::Preprocessor;
+use crate::preprocess::Version1;
 use crate::table::Field;
 
 /// The contents in the order in which version 1 stores them.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct Contents {
     engine: String,
     task: Task,
     target: Field,
     classes: Vec<String>,
     fields: Vec<Field>,
-    preprocessor: Preprocessor,
+    preprocessor: Version1,
     fitted: Fitted,
     estimator: String,
     params: String,
@@ -31,7 +31,7 @@ impl From<Contents> for super::Contents {
             target: v1.target,
             classes: v1.classes,
             fields: v1.fields,
-            members: vec![Member { preprocessor: v1.preprocessor, fitted: v1.fitted }],
+            members: vec![Member { preprocessor: v1.preprocessor.into(), fitted: v1.fitted }],
             combination: None,
             estimator: v1.estimator,
             params: v1.params,

@@ -111,7 +111,7 @@ fn auc(codes: &[u32], classes: usize, probabilities: &[f64]) -> Option<f64> {
 
 /// The share of (positive, negative) pairs in the right order, ties counted half: the
 /// Mann-Whitney statistic, from ranks. `None` when one side has no rows.
-fn rank_auc(mut scored: Vec<(f64, bool)>) -> Option<f64> {
+pub(crate) fn rank_auc(mut scored: Vec<(f64, bool)>) -> Option<f64> {
     scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let positives = scored.iter().filter(|(_, positive)| *positive).count() as f64;
     let negatives = scored.len() as f64 - positives;

@@ -1,12 +1,15 @@
 //! What is learned ([`Task`]) and how well ([`Metric`]).
 
 mod classification;
+pub mod compare;
 mod regression;
+mod student;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::classification::rank_auc;
 use crate::estimators::Target;
 
 /// What there is to learn from a target.

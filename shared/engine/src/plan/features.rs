@@ -1,15 +1,27 @@
 //! Which columns are learned from.
 
+use super::validation::Role;
 use super::{FeatureDecision, SpecError, SpecErrorKind, counted};
 use crate::table::{ColumnProfile, Kind, Profile};
 
 pub(super) fn decide(
     profile: &Profile,
     target: &str,
+    roles: &[(&ColumnProfile, Role)],
     notes: &mut Vec<String>,
 ) -> Result<Vec<FeatureDecision>, SpecError> {
     let columns = || profile.columns.iter().filter(|column| column.name != target);
-    let decisions: Vec<FeatureDecision> = columns().map(decision).collect();
+    let decisions: Vec<FeatureDecision> = columns()
+        .map(|column| match roles.iter().find(|(other, _)| other.name == column.name) {
+            Some((_, role)) => FeatureDecision {
+                name: column.name.clone(),
+                kind: column.kind,
+                used: false,
+                why: role.why().into(),
+            },
+            None => decision(column),
+        })
+        .collect();
     if decisions.iter().all(|decision| !decision.used) {
         let reasons: Vec<String> = decisions
             .iter()

@@ -4,21 +4,22 @@ mod features;
 mod spec;
 mod target;
 mod trials;
+mod validation;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::spec::{RunSpec, SpecError, SpecErrorKind};
 use crate::metrics::{Metric, Task};
+use crate::preprocess::Preprocessing;
 use crate::search::{MOST_TUNED, Mode};
-use crate::table::{ColumnProfile, Kind, Profile};
+use crate::table::{Kind, Profile};
 
-/// The folds of a run that does not ask for any.
-const FOLDS: u32 = 5;
-/// The share of rows held out from a run that does not ask for any.
-const TEST_FRACTION: f64 = 0.2;
 /// With fewer rows than these nothing is learned, whatever the folds.
 const FEWEST_ROWS: u64 = 10;
+/// Of more rows than these a sample stands for all: what a model gains by more is less than the noise
+/// of its metrics, and time and memory would have no bound.
+pub const MOST_ROWS: u64 = 1_000_000;
 
 /// What a run will do: decided before anything is trained, from the data set's profile alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -31,8 +32,11 @@ pub struct Plan {
     pub metric: Metric,
     /// Everything that is measured, `metric` included.
     pub metrics: Vec<Metric>,
-    /// How many folds the rows that are not held out are dealt into.
+    /// How many folds the rows that are not held out are dealt into, each time; see [`Plan::fits`].
     pub folds: u32,
+    /// How often they are dealt.
+    #[serde(default = "once")]
+    pub repeats: u32,
     /// The share of rows held out until a trial is finished.
     pub test_fraction: f64,
     /// The source of all randomness.
@@ -53,6 +57,45 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// What is tried, cheap first.
     pub trials: Vec<TrialSpec>,
+    /// The column that says which rows belong together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The column that says which rows came first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// The column that says how much each row counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// The steps of preprocessing that were asked for.
+    #[serde(default, skip_serializing_if = "Preprocessing::is_default")]
+    pub preprocessing: Preprocessing,
+    /// How many rows, drawn at random, stand for all; `None` for all rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u64>,
+}
+
+/// The repeats of a plan from before there were any.
+fn once() -> u32 {
+    1
+}
+
+impl Plan {
+    /// How many folds a trial goes over: those of every repeat.
+    pub fn fits(&self) -> u32 {
+        self.folds.saturating_mul(self.repeats)
+    }
+
+    /// The rows that a fold measures on by those that it learns from, on average: what the paired test
+    /// of two trials ([`metrics::compare`](crate::metrics::compare::compare)) needs to know.
+    pub fn test_to_training(&self) -> f64 {
+        let folds = self.folds.max(2);
+        if self.time.is_some() {
+            // Windows of one size, after 1, 2, …, `folds` of them.
+            (1..=folds).map(|before| 1.0 / f64::from(before)).sum::<f64>() / f64::from(folds)
+        } else {
+            1.0 / f64::from(folds - 1)
+        }
+    }
 }
 
 /// What becomes of a column.
@@ -128,17 +171,9 @@ pub fn plan(profile: &Profile, spec: &RunSpec) -> Result<Plan, SpecError> {
             remedy: format!("use one of: {}", names.join(", ")),
         });
     }
-    let test_fraction = spec.test_fraction.unwrap_or(TEST_FRACTION);
-    if !(0.0..=0.5).contains(&test_fraction) {
-        return Err(SpecError {
-            kind: SpecErrorKind::OutOfRange,
-            field: "test_fraction".into(),
-            detail: format!("a test fraction of {test_fraction} is not possible"),
-            remedy: "give a share from 0 (no test set) to 0.5".into(),
-        });
-    }
-    let training_rows = rows - (rows as f64 * test_fraction).round() as u64;
-    let folds = folds(column, task, training_rows, spec.folds, &mut notes)?;
+    let roles = validation::roles(profile, spec, &mut notes)?;
+    let validation = validation::decide(profile, spec, column, task, rows, &mut notes)?;
+    spec.preprocessing.check(task)?;
     let classes = if task.is_classification() { target::classes(column) } else { Vec::new() };
     if let (Task::Binary, Some(positive)) = (task, classes.get(1)) {
         notes.push(format!("'{positive}' is the positive class"));
@@ -159,15 +194,23 @@ pub fn plan(profile: &Profile, spec: &RunSpec) -> Result<Plan, SpecError> {
             remedy: format!("give a number from 1 to {MOST_TUNED}"),
         });
     }
-    let features = features::decide(profile, &column.name, &mut notes)?;
-    let trials = trials::choose(spec, task, rows, &mut notes)?;
+    let features = features::decide(profile, &column.name, &roles, &mut notes)?;
+    let sample = (rows > MOST_ROWS).then_some(MOST_ROWS);
+    if let Some(sample) = sample {
+        notes.push(format!(
+            "{sample} of {rows} rows, drawn at random, stand for all: for the folds, the test set and the \
+             models"
+        ));
+    }
+    let trials = trials::choose(spec, task, sample.unwrap_or(rows), &mut notes)?;
     Ok(Plan {
         target: column.name.clone(),
         task,
         metric,
         metrics: Metric::of(task).to_vec(),
-        folds,
-        test_fraction,
+        folds: validation.folds,
+        repeats: validation.repeats,
+        test_fraction: validation.test_fraction,
         seed: spec.seed.unwrap_or(0),
         mode: spec.plan.unwrap_or_default(),
         tuned: spec.tuned,
@@ -175,49 +218,12 @@ pub fn plan(profile: &Profile, spec: &RunSpec) -> Result<Plan, SpecError> {
         features,
         notes,
         trials,
+        group: spec.group.clone(),
+        time: spec.time.clone(),
+        weight: spec.weight.clone(),
+        preprocessing: spec.preprocessing,
+        sample,
     })
-}
-
-/// As many folds as were asked for, or the default, lowered to what the rows allow: each fold
-/// needs a row of every class, or two rows when the target is a number.
-fn folds(
-    column: &ColumnProfile,
-    task: Task,
-    training_rows: u64,
-    asked: Option<u32>,
-    notes: &mut Vec<String>,
-) -> Result<u32, SpecError> {
-    let (most, of) = if task.is_classification() {
-        let (class, rows) = target::rarest(column);
-        (rows, format!("{class} has {}", counted(rows)))
-    } else {
-        (training_rows / 2, format!("there are {} outside the test set", counted(training_rows)))
-    };
-    let most = u32::try_from(most).unwrap_or(u32::MAX).max(2);
-    match asked {
-        None if most < FOLDS => {
-            notes.push(format!("{most} folds instead of {FOLDS}: {of}"));
-            Ok(most)
-        }
-        None => Ok(FOLDS),
-        Some(folds) if !(2..=20).contains(&folds) => Err(SpecError {
-            kind: SpecErrorKind::OutOfRange,
-            field: "folds".into(),
-            detail: format!("{folds} folds are not possible"),
-            remedy: "give a number from 2 to 20".into(),
-        }),
-        Some(folds) if folds > most => Err(SpecError {
-            kind: if task.is_classification() {
-                SpecErrorKind::ClassTooSmall
-            } else {
-                SpecErrorKind::TooFewRows
-            },
-            field: "folds".into(),
-            detail: format!("{of}, which is too few for {folds} folds"),
-            remedy: format!("ask for {most} folds or fewer, or leave folds out"),
-        }),
-        Some(folds) => Ok(folds),
-    }
 }
 
 /// "1 row", "2 rows".

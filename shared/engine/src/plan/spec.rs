@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Metric, Task};
+use crate::preprocess::Preprocessing;
 use crate::search::Mode;
 
 /// What is asked for. Everything but the target may be left out.
@@ -38,6 +39,23 @@ pub struct RunSpec {
     /// The most first trials; the most promising are kept, and the baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_trials: Option<u32>,
+    /// The column that says which rows belong together: no group is on two sides of a split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The column that says which rows came first: the newest are the test set, and each fold
+    /// validates rows newer than those it learns from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// The column that says how much each row counts when learning: numbers, not negative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// How often the rows are dealt into folds: 1 to 10; when left out 1, or 3 with fewer than 500 rows
+    /// where no folds are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u32>,
+    /// Steps of preprocessing beside those that the estimators need.
+    #[serde(default, skip_serializing_if = "Preprocessing::is_default")]
+    pub preprocessing: Preprocessing,
 }
 
 /// What is wrong with a request to train, in words for the person who made it.
@@ -84,6 +102,16 @@ pub enum SpecErrorKind {
     ParameterUnknown,
     /// A number, choice or share outside what is allowed.
     OutOfRange,
+    /// No column has the name that the field gives.
+    ColumnMissing,
+    /// The column cannot say which rows belong together.
+    GroupUnsuitable,
+    /// The column cannot say which rows came first.
+    TimeUnsuitable,
+    /// The column cannot say how much a row counts.
+    WeightUnsuitable,
+    /// Two fields that cannot both hold.
+    Contradiction,
 }
 
 impl SpecErrorKind {
@@ -103,6 +131,11 @@ impl SpecErrorKind {
             SpecErrorKind::EstimatorUnknown => "estimator_unknown",
             SpecErrorKind::ParameterUnknown => "parameter_unknown",
             SpecErrorKind::OutOfRange => "out_of_range",
+            SpecErrorKind::ColumnMissing => "column_missing",
+            SpecErrorKind::GroupUnsuitable => "group_unsuitable",
+            SpecErrorKind::TimeUnsuitable => "time_unsuitable",
+            SpecErrorKind::WeightUnsuitable => "weight_unsuitable",
+            SpecErrorKind::Contradiction => "contradiction",
         }
     }
 }

@@ -10,6 +10,16 @@ const MOST_CLASSES: u64 = 1000;
 const FEW_VALUES: u64 = 20;
 
 pub(super) fn find<'a>(profile: &'a Profile, name: &str) -> Result<&'a ColumnProfile, SpecError> {
+    named_column(profile, name, SpecErrorKind::TargetMissing, "target")
+}
+
+/// The column of that name, or an error with the names most like it.
+pub(super) fn named_column<'a>(
+    profile: &'a Profile,
+    name: &str,
+    kind: SpecErrorKind,
+    field: &str,
+) -> Result<&'a ColumnProfile, SpecError> {
     profile.columns.iter().find(|column| column.name == name).ok_or_else(|| {
         let names = || profile.columns.iter().map(|column| column.name.as_str());
         let near = near(name, names());
@@ -23,7 +33,7 @@ pub(super) fn find<'a>(profile: &'a Profile, name: &str) -> Result<&'a ColumnPro
                 near.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(" or ")
             )
         };
-        fault(SpecErrorKind::TargetMissing, format!("there is no column '{name}'"), remedy)
+        SpecError { kind, field: field.into(), detail: format!("there is no column '{name}'"), remedy }
     })
 }
 

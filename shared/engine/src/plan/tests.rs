@@ -286,3 +286,134 @@ fn it_goes_through_json() {
     let json = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
 }
+
+#[test]
+fn a_plan_from_before_there_were_repeats_still_parses() {
+    let plan = planned(&json!({"target": "animal", "folds": 5})).unwrap();
+    let mut json = serde_json::to_value(&plan).unwrap();
+    let fields = json.as_object_mut().unwrap();
+    assert!(fields.remove("repeats").is_some());
+    for absent in ["group", "time", "weight", "preprocessing", "sample"] {
+        assert!(!fields.contains_key(absent), "{absent}");
+    }
+    assert_eq!(serde_json::from_value::<Plan>(json).unwrap(), plan);
+    assert_eq!(plan.fits(), 5);
+}
+
+#[test]
+fn few_rows_are_dealt_thrice_unless_folds_are_asked_for() {
+    let plan = planned(&json!({"target": "animal"})).unwrap();
+    assert_eq!((plan.folds, plan.repeats, plan.fits()), (5, 3, 15));
+    assert!(
+        plan.notes.iter().any(|note| note.starts_with("the folds are dealt 3 times")),
+        "{:?}",
+        plan.notes
+    );
+    assert_eq!(planned(&json!({"target": "animal", "folds": 5})).unwrap().repeats, 1);
+    assert_eq!(planned(&json!({"target": "animal", "repeats": 1})).unwrap().repeats, 1);
+    let large = Profile { rows: 5000, ..table() };
+    assert_eq!(super::plan(&large, &spec(&json!({"target": "animal"}))).unwrap().repeats, 1);
+    let timed = planned(&json!({"target": "weight", "time": "seen"})).unwrap();
+    assert_eq!(timed.repeats, 1);
+}
+
+#[test]
+fn columns_with_a_part_are_no_features() {
+    let plan = planned(&json!({"target": "weight", "group": "id", "weight": "age"})).unwrap();
+    let why = |name: &str| {
+        let feature = plan.features.iter().find(|feature| feature.name == name).unwrap();
+        (feature.used, feature.why.as_str())
+    };
+    assert_eq!(why("id"), (false, "it says which rows belong together"));
+    assert_eq!(why("age"), (false, "it says how much each row counts"));
+    assert_eq!((plan.group.as_deref(), plan.weight.as_deref()), (Some("id"), Some("age")));
+}
+
+#[test]
+fn parts_that_cannot_be_played_are_refused() {
+    use SpecErrorKind as Kind;
+    for (request, kind, field, mentions) in [
+        (
+            json!({"target": "weight", "group": "anmal"}),
+            Kind::ColumnMissing,
+            "group",
+            "did you mean 'animal'",
+        ),
+        (json!({"target": "weight", "time": "saen"}), Kind::ColumnMissing, "time", "did you mean 'seen'"),
+        (
+            json!({"target": "age", "group": "weight"}),
+            Kind::GroupUnsuitable,
+            "group",
+            "'id', 'animal', 'alive'",
+        ),
+        (
+            json!({"target": "weight", "time": "animal"}),
+            Kind::TimeUnsuitable,
+            "time",
+            "'legs', 'age', 'seen'",
+        ),
+        (json!({"target": "weight", "weight": "animal"}), Kind::WeightUnsuitable, "weight", "'legs', 'age'"),
+        (json!({"target": "weight", "weight": "empty"}), Kind::WeightUnsuitable, "weight", ""),
+        (json!({"target": "weight", "time": "weight"}), Kind::TimeUnsuitable, "time", "is the target"),
+        (
+            json!({"target": "weight", "time": "age", "weight": "age"}),
+            Kind::Contradiction,
+            "weight",
+            "already 'time'",
+        ),
+        (
+            json!({"target": "weight", "time": "seen", "group": "animal"}),
+            Kind::Contradiction,
+            "group",
+            "by time",
+        ),
+        (
+            json!({"target": "weight", "time": "seen", "repeats": 2}),
+            Kind::Contradiction,
+            "repeats",
+            "one order",
+        ),
+        (json!({"target": "weight", "repeats": 11}), Kind::OutOfRange, "repeats", "1 to 10"),
+        (
+            json!({"target": "weight", "group": "alive"}),
+            Kind::TooFewRows,
+            "group",
+            "2 groups, and at least 3",
+        ),
+        (json!({"target": "weight", "group": "five", "folds": 5}), Kind::TooFewRows, "folds", "5 groups"),
+        (
+            json!({"target": "weight", "preprocessing": {"select": 0}}),
+            Kind::OutOfRange,
+            "preprocessing.select",
+            "1 or more",
+        ),
+        (
+            json!({"target": "weight", "preprocessing": {"balance": "weights"}}),
+            Kind::Contradiction,
+            "preprocessing.balance",
+            "no classes",
+        ),
+    ] {
+        assert_refused(planned(&request), kind, field, mentions);
+    }
+    let lowered = planned(&json!({"target": "weight", "group": "five"})).unwrap();
+    assert_eq!(lowered.folds, 4);
+    assert!(lowered.notes.contains(&"4 folds instead of 5: 'five' has 5 groups".to_string()));
+}
+
+#[test]
+fn of_a_long_table_a_sample_is_learned_from() {
+    let long = Profile { rows: 3_000_000, ..table() };
+    let plan = plan(&long, &spec(&json!({"target": "weight"}))).unwrap();
+    assert_eq!(plan.sample, Some(MOST_ROWS));
+    let said = "1000000 of 3000000 rows, drawn at random";
+    assert!(plan.notes.iter().any(|note| note.starts_with(said)), "{:?}", plan.notes);
+}
+
+#[test]
+fn the_paired_test_knows_how_many_rows_folds_share() {
+    let plan = planned(&json!({"target": "weight", "folds": 5})).unwrap();
+    assert!((plan.test_to_training() - 0.25).abs() < 1e-12);
+    let timed = Plan { time: Some("seen".into()), folds: 2, ..plan };
+    assert!((timed.test_to_training() - 0.75).abs() < 1e-12);
+}

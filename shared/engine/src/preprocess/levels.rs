@@ -12,10 +12,16 @@ use crate::table::{MISSING_CODE, Values};
 const FEWEST_ROWS: usize = 2;
 /// A level with less than one in so many training rows is rare.
 const RAREST_SHARE: usize = 1000;
+/// A column of 0 and 1 for the rare levels would lose too much when they have more than one in so many rows,
+/// with enough rows each for statistics of their own.
+const LOST_SHARE: usize = 4;
 /// How many rows the mean over all levels counts for, in a level's statistics.
 const SMOOTHING: f64 = 10.0;
 /// The folds of the statistics of training rows.
 const FOLDS: usize = 5;
+/// So many levels have statistics of their own at most, the most frequent ones: 100,000 of a few bytes
+/// each make a model of a few megabytes.
+const MOST_LEVELS: usize = 100_000;
 /// The statistics are the rates of so many classes at most, the most frequent ones.
 const CLASSES: usize = 10;
 
@@ -28,14 +34,16 @@ struct Known {
 }
 
 impl Known {
-    /// The levels with at least `fewest` of the rows, and whether other rows are left.
-    fn fit(codes: &[u32], levels: &[String], rows: &[u32], fewest: usize) -> (Known, bool) {
-        let mut counts = vec![0usize; levels.len()];
-        let mut missing = 0;
-        for &row in rows {
-            match codes[row as usize] {
-                MISSING_CODE => missing += 1,
-                code => counts[code as usize] += 1,
+    /// The levels with at least `fewest` of the rows, and whether other rows are left. Of more than
+    /// `most` levels the most frequent, and of equals the first of the alphabet.
+    fn fit(codes: &[u32], levels: &[String], rows: &[u32], fewest: usize, most: usize) -> (Known, bool) {
+        let (mut counts, missing) = counted(codes, levels.len(), rows);
+        let frequent = counts.iter().filter(|count| **count >= fewest).count();
+        if frequent > most {
+            let mut order: Vec<usize> = (0..levels.len()).filter(|level| counts[*level] >= fewest).collect();
+            order.sort_unstable_by(|a, b| counts[*b].cmp(&counts[*a]).then(levels[*a].cmp(&levels[*b])));
+            for &level in &order[most..] {
+                counts[level] = 1;
             }
         }
         let mut frequent: Vec<String> = levels
@@ -77,6 +85,19 @@ impl Known {
     }
 }
 
+/// The rows of each level, and those without one.
+fn counted(codes: &[u32], levels: usize, rows: &[u32]) -> (Vec<usize>, usize) {
+    let mut counts = vec![0usize; levels];
+    let mut missing = 0;
+    for &row in rows {
+        match codes[row as usize] {
+            MISSING_CODE => missing += 1,
+            code => counts[code as usize] += 1,
+        }
+    }
+    (counts, missing)
+}
+
 /// A column of 0 and 1 for each frequent level, and one for the rare ones when training had any.
 /// A level never seen sets the column of the rare ones, or none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,11 +107,28 @@ pub(super) struct OneHot {
 }
 
 impl OneHot {
-    /// `None` when there are more than `limit` frequent levels.
+    /// `None` when there are more than `limit` frequent levels, or too much is lost in the rare ones.
     pub(super) fn fit(codes: &[u32], levels: &[String], rows: &[u32], limit: usize) -> Option<OneHot> {
         let fewest = FEWEST_ROWS.max(rows.len() / RAREST_SHARE);
-        let (known, others) = Known::fit(codes, levels, rows, fewest);
-        (known.len() <= limit).then_some(OneHot { known, others })
+        // Counted before any level is copied: there may be a million.
+        let (counts, missing) = counted(codes, levels.len(), rows);
+        let frequent = counts.iter().filter(|count| **count >= fewest).count();
+        if frequent + usize::from(missing >= fewest) > limit {
+            return None;
+        }
+        let told: usize = counts.iter().filter(|count| (FEWEST_ROWS..fewest).contains(count)).sum();
+        if told > rows.len() / LOST_SHARE {
+            return None;
+        }
+        let (known, others) = Known::fit(codes, levels, rows, fewest, limit);
+        Some(OneHot { known, others })
+    }
+
+    /// What the columns are.
+    pub(super) fn names(&self) -> Vec<String> {
+        let levels = self.known.levels.iter().map(|level| format!("= {level}"));
+        let missing = self.known.missing.then(|| "missing".to_string());
+        levels.chain(missing).chain(self.others.then(|| "another level".to_string())).collect()
     }
 
     pub(super) fn width(&self) -> usize {
@@ -137,7 +175,7 @@ pub(super) struct Statistics {
 impl Statistics {
     pub(super) fn fit(codes: &[u32], levels: &[String], rows: &[u32], y: &Target) -> Statistics {
         // One row of a level says nothing after smoothing, and most keys have one row.
-        let (known, _) = Known::fit(codes, levels, rows, FEWEST_ROWS);
+        let (known, _) = Known::fit(codes, levels, rows, FEWEST_ROWS, MOST_LEVELS);
         let classes = rated_classes(y);
         let slots = known.slots(codes, levels, rows);
         let sums = Sums::of(&slots, known.len(), &truths(y, &classes), classes.len().max(1), |_| true);
@@ -148,6 +186,16 @@ impl Statistics {
 
     pub(super) fn width(&self) -> usize {
         self.overall.len()
+    }
+
+    /// The levels with statistics of their own.
+    pub(super) fn levels(&self) -> usize {
+        self.known.len()
+    }
+
+    /// What the columns are: the codes of the classes that they are rates of, or `None` for the mean.
+    pub(super) fn of(&self) -> Vec<Option<u32>> {
+        if self.classes.is_empty() { vec![None] } else { self.classes.iter().copied().map(Some).collect() }
     }
 
     pub(super) fn encode(&self, codes: &[u32], levels: &[String], rows: &[u32]) -> Vec<f64> {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::quantiles::Quartiles;
 use crate::estimators::Needs;
 
 /// Beyond so many standard deviations one more tells nothing: values end here, so that squares and
@@ -10,6 +11,14 @@ const FARTHEST: f32 = 1e9;
 /// From here on (2²⁰) `f32` would round visibly: such columns, like seconds since 1970, are told from
 /// their median instead.
 const LARGE: f64 = 1_048_576.0;
+
+/// A column of numbers whose standard deviation is so many times that of its middle half has outliers that
+/// make it.
+const OUTLIERS: f64 = 2.0;
+/// With fewer values that is chance.
+const FEWEST: usize = 20;
+/// Beyond so many deviations outliers end.
+const FARTHEST_OUTLIER: f32 = 10.0;
 
 /// (value − centre) / scale, with what stands in for a missing value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +47,43 @@ impl Measure {
             let centre = if largest >= LARGE { median } else { 0.0 };
             Measure { fill, centre, scale: 1.0, limit: f32::MAX }
         }
+    }
+
+    /// The same, but told from the median in units of the interquartile range when outliers make the
+    /// standard deviation: with those every other value would be as good as 0. Outliers then end 10
+    /// such deviations away.
+    pub(super) fn fit_robust(values: &[f64], needs: Needs) -> Measure {
+        let plain = Measure::fit(values, needs);
+        if !needs.scaled {
+            return plain;
+        }
+        let mut present: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        match Quartiles::of(&mut present) {
+            Some(quartiles)
+                if present.len() >= FEWEST
+                    && quartiles.deviation() > 0.0
+                    && plain.scale > OUTLIERS * quartiles.deviation() =>
+            {
+                let (centre, scale) = (quartiles.median, quartiles.deviation());
+                Measure { centre, scale, limit: FARTHEST_OUTLIER, ..plain }
+            }
+            _ => plain,
+        }
+    }
+
+    /// Whether outliers are kept from deciding the scale.
+    pub(super) fn is_robust(&self) -> bool {
+        self.limit.to_bits() == FARTHEST_OUTLIER.to_bits()
+    }
+
+    /// Whether it brings values to mean 0 and variance 1.
+    pub(super) fn is_scaled(&self) -> bool {
+        self.limit < f32::MAX
+    }
+
+    /// What stands in for a missing value.
+    pub(super) fn fill(&self) -> Option<f64> {
+        self.fill
     }
 
     pub(super) fn apply(&self, value: f64) -> f32 {
@@ -123,6 +169,22 @@ mod tests {
         let scaled = fitted(&[1.0, 2.0, 3.0, 4.0], needs(true, false));
         assert!(scaled.iter().sum::<f32>().abs() < 1e-6);
         assert!((scaled.iter().map(|z| z * z).sum::<f32>() - 4.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn outliers_do_not_decide_the_scale() {
+        let mut values: Vec<f64> = (0..99).map(|i| f64::from(i % 11)).collect();
+        values.push(1e6);
+        let measure = Measure::fit_robust(&values, needs(true, false));
+        assert!(measure.is_robust() && measure.is_sound());
+        // Quartiles 2 and 8 about the median 5: RobustScaler(unit_variance=True) of scikit-learn.
+        assert!((measure.apply(8.0) - 0.674_489_8).abs() < 1e-6);
+        assert_eq!(measure.apply(1e6).to_bits(), FARTHEST_OUTLIER.to_bits());
+        assert!(!Measure::fit_robust(&values[..99], needs(true, false)).is_robust());
+        assert_eq!(
+            Measure::fit_robust(&values, needs(false, true)),
+            Measure::fit(&values, needs(false, true))
+        );
     }
 
     #[test]

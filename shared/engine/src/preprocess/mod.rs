@@ -7,46 +7,73 @@
 //! | number, integer, boolean | itself; infinities count as missing |
 //! | category, few levels | a column of 0 and 1 for each frequent level and one for the rare ones |
 //! | category, many levels | smoothed statistics of the target per level |
-//! | date-time | year, month, day, day of the week, hour (when it varies), days since the first |
-//! | text | length, number of words, and counts of hashed words |
+//! | date-time | year, month, day, day of the week, hour (when it varies), days since the first; where the estimator asks for scaling, what turns round is a sine and a cosine |
+//! | text | length, number of words, and damped counts of hashed words and pairs of words |
 //!
-//! In a table so large that these columns would fill the memory there are fewer of them.
+//! Columns that are as good as constant on the training rows, or the same as another, are dropped. In a
+//! table so large that these columns would fill the memory there are fewer of them.
 //!
 //! Then, where the estimator asks for it, missing values are replaced by the training rows' median,
 //! with a column that says where, and measures (not the 0/1 columns) are brought to mean 0 and
-//! variance 1.
+//! variance 1; skewed numbers by a power before that, and numbers with outliers by their median and
+//! quartiles instead.
+//!
+//! Further steps are done when a run asks for them: see [`Preprocessing`].
 
 mod dates;
+mod decisions;
+mod encoder;
 mod levels;
 mod measure;
+mod products;
+mod quantiles;
+mod redundant;
+mod rows;
+mod score;
+mod select;
+mod shape;
+mod steps;
 mod text;
 
 use serde::{Deserialize, Serialize};
 
-use self::dates::Dates;
-use self::levels::{OneHot, Statistics};
+pub use self::decisions::Decision;
+use self::encoder::{Encoded, Encoder};
 use self::measure::Measure;
-use crate::estimators::{Encoding, Needs, Target};
+use self::products::Product;
+use self::redundant::Reason;
+pub(crate) use self::redundant::{Keys, mix};
+pub(crate) use self::rows::{kept, weights};
+use self::score::{Score, Scorer};
+pub use self::steps::{Auto, Balance, Outliers, Preprocessing, Select};
+use crate::estimators::{Needs, Target};
 use crate::matrix::Matrix;
-use crate::table::{Column, Kind, MISSING_BOOLEAN, Values};
+use crate::table::{Column, Kind, Values};
 
-/// Most levels that become columns of their own, for estimators that want [`Encoding::OneHot`].
-const ONE_HOT_LEVELS: usize = 30;
-/// The same for [`Encoding::Target`]: statistics of so few levels would tell a tree no more than
-/// the levels themselves, with noise.
-const ONE_HOT_LEVELS_OF_TREES: usize = 8;
-
-/// Cells of a training matrix that words and levels may fill (256 MB): with more rows and columns each
-/// gets fewer columns of its own.
+/// Cells of a training matrix that words, levels and indicators may fill (256 MB): with more rows and
+/// columns each gets fewer columns of its own.
 const CELLS: usize = 64 << 20;
 
 /// However large the table, so many columns of its own are always possible.
 const FEWEST_FLAGS: usize = 4;
 
-/// Fitted preprocessing: one entry a feature.
+/// Fitted preprocessing: one entry a feature, and products of their columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preprocessor {
     features: Vec<Feature>,
+    products: Vec<Product>,
+}
+
+/// The preprocessing of version 1 of the artifact's format.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Version1 {
+    features: Vec<Feature>,
+}
+
+impl From<Version1> for Preprocessor {
+    fn from(old: Version1) -> Preprocessor {
+        Preprocessor { features: old.features, products: Vec::new() }
+    }
 }
 
 /// What one feature becomes: its measures, whether it was missing, and its 0/1 columns, in this order.
@@ -57,22 +84,88 @@ struct Feature {
     indicator: bool,
 }
 
-/// How a column's values become numbers, before imputing and scaling. The order of variants is part
-/// of the artifact's format: add at the end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-enum Encoder {
-    Number,
-    Boolean,
-    Dates(Dates),
-    OneHot(OneHot),
-    Statistics(Statistics),
-    Text { buckets: u32 },
+/// What preprocessing is fitted on.
+struct Fitting<'a> {
+    rows: &'a [u32],
+    y: &'a Target,
+    needs: Needs,
+    steps: &'a Preprocessing,
+    seed: u64,
+    most_flags: usize,
+}
+
+impl Fitting<'_> {
+    /// A column's feature with its numbers; an indicator only while some are left.
+    fn feature(&self, column: &Column, indicators: &mut usize) -> (Feature, Encoded) {
+        let encoder = Encoder::fit(column, self.rows, self.y, self.needs, self.steps, self.most_flags);
+        let encoded = self.encoded(&encoder, column);
+        // Of numbers alone outliers are looked for: other measures have none.
+        let fit = if matches!(encoder, Encoder::Number) { Measure::fit_robust } else { Measure::fit };
+        let measures: Vec<Measure> =
+            encoded.measures.chunks(self.rows.len().max(1)).map(|values| fit(values, self.needs)).collect();
+        let indicator =
+            !self.needs.missing && *indicators > 0 && encoded.measures.iter().any(|value| !value.is_finite());
+        *indicators -= usize::from(indicator);
+        (Feature { encoder, measures, indicator }, encoded)
+    }
+
+    /// The numbers of the training rows: statistics of the target are of the other folds' rows.
+    fn encoded(&self, encoder: &Encoder, column: &Column) -> Encoded {
+        match encoder {
+            Encoder::Statistics(statistics) => Encoded {
+                measures: statistics.out_of_fold(&column.values, self.rows, self.y, self.seed),
+                flags: Vec::new(),
+            },
+            encoder => encoder.encode(&column.values, self.rows),
+        }
+    }
+
+    /// Every column's feature and the matrix of those that are kept: all that are not redundant, or the
+    /// most telling ones.
+    fn features(&self, columns: &[&Column]) -> (Vec<Feature>, Vec<f32>) {
+        let n = self.rows.len();
+        let reasons = redundant::find(columns, self.rows);
+        let left = reasons.iter().filter(|reason| reason.is_none()).count();
+        let select = self.steps.select;
+        let scorer = select::is_needed(left, n, select).then(|| Scorer::new(self.y));
+        let mut indicators = most_indicators(left, n);
+        let mut features = Vec::with_capacity(columns.len());
+        let mut scored = Vec::new();
+        let mut data = Vec::new();
+        for (column, reason) in columns.iter().zip(reasons) {
+            if let Some(reason) = reason {
+                features.push(Feature::dropped(reason));
+                scored.push(None);
+                continue;
+            }
+            let (feature, encoded) = self.feature(column, &mut indicators);
+            if let Some(scorer) = &scorer {
+                let mut own = Vec::new();
+                feature.write(&encoded, n, &mut own);
+                let scores = own.chunks(n.max(1)).map(|column| scorer.score(column));
+                let better = |a: Score, b: Score| if b.information > a.information { b } else { a };
+                scored.push(Some((scores.fold(Score::NONE, better), feature.width())));
+            } else {
+                feature.write(&encoded, n, &mut data);
+            }
+            features.push(feature);
+        }
+        if scorer.is_some() {
+            let kept = select::choose(&scored, n, select);
+            for ((feature, column), kept) in features.iter_mut().zip(columns).zip(kept) {
+                if kept {
+                    feature.write(&self.encoded(&feature.encoder, column), n, &mut data);
+                } else if !matches!(feature.encoder, Encoder::Dropped(_)) {
+                    *feature = Feature::dropped(Reason::Unselected);
+                }
+            }
+        }
+        (features, data)
+    }
 }
 
 impl Preprocessor {
-    /// Fits on `rows` of the columns, for which `y` is the truth, one a row; returns it with those
-    /// rows transformed. Statistics of the target are computed out of fold for these rows, so that
-    /// no row sees its own truth.
+    /// [`fit_with`](Preprocessor::fit_with) no steps beside those that columns and estimator need.
     pub fn fit(
         columns: &[&Column],
         rows: &[u32],
@@ -80,28 +173,43 @@ impl Preprocessor {
         needs: Needs,
         seed: u64,
     ) -> (Preprocessor, Matrix) {
-        let mut features = Vec::with_capacity(columns.len());
-        let mut data = Vec::new();
-        let most = most_flags(columns, rows.len());
-        for column in columns {
-            let encoder = Encoder::fit(column, rows, y, needs, most);
-            let mut encoded = encoder.encode(&column.values, rows);
-            if let Encoder::Statistics(statistics) = &encoder {
-                encoded.measures = statistics.out_of_fold(&column.values, rows, y, seed);
-            }
-            let measures: Vec<Measure> = encoded
-                .measures
-                .chunks(rows.len().max(1))
-                .map(|values| Measure::fit(values, needs))
-                .collect();
-            let indicator = !needs.missing && encoded.measures.iter().any(|value| !value.is_finite());
-            let feature = Feature { encoder, measures, indicator };
-            feature.write(&encoded, rows.len(), &mut data);
-            features.push(feature);
+        Preprocessor::fit_with(columns, rows, y, needs, &Preprocessing::default(), seed)
+    }
+
+    /// Fits on `rows` of the columns, for which `y` is the truth, one a row; returns it with those
+    /// rows transformed. Statistics of the target are computed out of fold for these rows, so that
+    /// no row sees its own truth.
+    pub fn fit_with(
+        columns: &[&Column],
+        rows: &[u32],
+        y: &Target,
+        needs: Needs,
+        steps: &Preprocessing,
+        seed: u64,
+    ) -> (Preprocessor, Matrix) {
+        let most_flags = most_flags(columns, rows.len());
+        let (features, mut data) = Fitting { rows, y, needs, steps, seed, most_flags }.features(columns);
+        let mut preprocessor = Preprocessor { features, products: Vec::new() };
+        if steps.interactions && !rows.is_empty() {
+            let factors = preprocessor.factors();
+            let scorer = Scorer::new(y);
+            preprocessor.products = Product::fit(&factors, rows.len(), &mut data, &scorer, needs);
         }
-        let preprocessor = Preprocessor { features };
         let width = preprocessor.width();
         (preprocessor, Matrix::new(rows.len(), width, data))
+    }
+
+    /// The columns of the matrix that are numbers of the table.
+    fn factors(&self) -> Vec<usize> {
+        let mut factors = Vec::new();
+        let mut at = 0;
+        for feature in &self.features {
+            if feature.encoder.is_number() {
+                factors.push(at);
+            }
+            at += feature.width();
+        }
+        factors
     }
 
     /// Transforms rows of columns that have the same kinds as those it was fitted on, in the same
@@ -115,11 +223,18 @@ impl Preprocessor {
         for (feature, column) in self.features.iter().zip(columns) {
             feature.write(&feature.encoder.encode(&column.values, rows), rows.len(), &mut data);
         }
+        for product in &self.products {
+            product.append(rows.len(), &mut data);
+        }
         Matrix::new(rows.len(), width, data)
     }
 
     /// The number of columns of the matrix.
     pub fn width(&self) -> usize {
+        self.features_width() + self.products.len()
+    }
+
+    fn features_width(&self) -> usize {
         self.features.iter().map(Feature::width).sum()
     }
 
@@ -133,42 +248,36 @@ impl Preprocessor {
             return Err("preprocessing is of another number of features".into());
         }
         for (feature, kind) in self.features.iter().zip(kinds) {
-            let fits = match (&feature.encoder, kind) {
-                (Encoder::Number, Kind::Number | Kind::Integer)
-                | (Encoder::Boolean, Kind::Boolean)
-                | (Encoder::Dates(_), Kind::Datetime) => true,
-                (Encoder::Text { buckets }, Kind::Text) => (1..=text::BUCKETS as u32).contains(buckets),
-                (Encoder::OneHot(one_hot), Kind::Category) => one_hot.is_sound(),
-                (Encoder::Statistics(statistics), Kind::Category) => statistics.is_sound(),
-                _ => false,
-            };
             let sound = feature.measures.len() == feature.encoder.measures()
                 && (!feature.indicator || !feature.measures.is_empty())
                 && feature.measures.iter().all(Measure::is_sound);
-            if !(fits && sound) {
+            if !(feature.encoder.is_sound(*kind) && sound) {
                 return Err(format!("preprocessing does not fit a feature of kind {kind:?}"));
             }
+        }
+        let width = self.features_width();
+        if !self.products.iter().all(|product| product.is_sound(width)) {
+            return Err("preprocessing multiplies columns that are not there".into());
         }
         Ok(())
     }
 
     /// About how many bytes it takes in memory.
     pub fn size_bytes(&self) -> usize {
-        self.features
-            .iter()
-            .map(|feature| {
-                let levels = match &feature.encoder {
-                    Encoder::OneHot(one_hot) => one_hot.size_bytes(),
-                    Encoder::Statistics(statistics) => statistics.size_bytes(),
-                    _ => 0,
-                };
-                size_of::<Feature>() + feature.measures.len() * size_of::<Measure>() + levels
-            })
-            .sum()
+        let of_feature = |feature: &Feature| {
+            size_of::<Feature>()
+                + feature.measures.len() * size_of::<Measure>()
+                + feature.encoder.size_bytes()
+        };
+        self.features.iter().map(of_feature).sum::<usize>() + self.products.len() * size_of::<Product>()
     }
 }
 
 impl Feature {
+    fn dropped(reason: Reason) -> Feature {
+        Feature { encoder: Encoder::Dropped(reason), measures: Vec::new(), indicator: false }
+    }
+
     fn width(&self) -> usize {
         self.measures.len() + usize::from(self.indicator) + self.encoder.flags()
     }
@@ -188,90 +297,16 @@ impl Feature {
     }
 }
 
-/// One column's numbers, column by column: measures in full precision, not finite where missing, and
-/// 0/1 columns, which are final.
-#[derive(Default)]
-struct Encoded {
-    measures: Vec<f64>,
-    flags: Vec<f32>,
-}
-
-impl Encoder {
-    fn fit(column: &Column, rows: &[u32], y: &Target, needs: Needs, most_flags: usize) -> Encoder {
-        match &column.values {
-            Values::Number(_) => Encoder::Number,
-            Values::Boolean(_) => Encoder::Boolean,
-            Values::Time(times) => Encoder::Dates(Dates::fit(times, rows)),
-            Values::Strings { .. } if column.kind == Kind::Text => {
-                Encoder::Text { buckets: text::BUCKETS.min(most_flags) as u32 }
-            }
-            Values::Strings { codes, levels } => {
-                let limit = match needs.categories {
-                    Encoding::OneHot => ONE_HOT_LEVELS,
-                    Encoding::Target => ONE_HOT_LEVELS_OF_TREES,
-                };
-                let one_hot = OneHot::fit(codes, levels, rows, limit.min(most_flags));
-                one_hot.map_or_else(
-                    || Encoder::Statistics(Statistics::fit(codes, levels, rows, y)),
-                    Encoder::OneHot,
-                )
-            }
-        }
-    }
-
-    /// The number of columns that are imputed and scaled.
-    fn measures(&self) -> usize {
-        match self {
-            Encoder::Number | Encoder::Boolean => 1,
-            Encoder::Dates(dates) => dates.width(),
-            Encoder::OneHot(_) => 0,
-            Encoder::Statistics(statistics) => statistics.width(),
-            Encoder::Text { .. } => text::MEASURES,
-        }
-    }
-
-    /// The number of columns that are final.
-    fn flags(&self) -> usize {
-        match self {
-            Encoder::OneHot(one_hot) => one_hot.width(),
-            Encoder::Text { buckets } => *buckets as usize,
-            _ => 0,
-        }
-    }
-
-    fn encode(&self, values: &Values, rows: &[u32]) -> Encoded {
-        let mut encoded = Encoded::default();
-        match (self, values) {
-            (Encoder::Number, Values::Number(numbers)) => {
-                encoded.measures.extend(rows.iter().map(|&row| numbers[row as usize]));
-            }
-            (Encoder::Boolean, Values::Boolean(flags)) => {
-                encoded.measures.extend(rows.iter().map(|&row| match flags[row as usize] {
-                    MISSING_BOOLEAN => f64::NAN,
-                    flag => f64::from(flag),
-                }));
-            }
-            (Encoder::Dates(dates), Values::Time(times)) => encoded.measures = dates.encode(times, rows),
-            (Encoder::OneHot(one_hot), Values::Strings { codes, levels }) => {
-                encoded.flags = one_hot.encode(codes, levels, rows);
-            }
-            (Encoder::Statistics(statistics), Values::Strings { codes, levels }) => {
-                encoded.measures = statistics.encode(codes, levels, rows);
-            }
-            (Encoder::Text { buckets }, Values::Strings { codes, levels }) => {
-                (encoded.measures, encoded.flags) = text::encode(codes, levels, rows, *buckets as usize);
-            }
-            (encoder, _) => panic!("a column's values are not of the type that {encoder:?} was fitted on"),
-        }
-        encoded
-    }
-}
-
 /// How many columns of 0 and 1 a column of text or categories may become.
 fn most_flags(columns: &[&Column], rows: usize) -> usize {
     let wordy = columns.iter().filter(|column| matches!(column.values, Values::Strings { .. })).count();
     let a_row = CELLS / rows.max(1);
     (a_row.saturating_sub(columns.len() - wordy) / wordy.max(1)).clamp(FEWEST_FLAGS, text::BUCKETS)
+}
+
+/// How many columns may say where a value is missing.
+fn most_indicators(columns: usize, rows: usize) -> usize {
+    (CELLS / rows.max(1)).saturating_sub(columns).max(FEWEST_FLAGS)
 }
 
 #[cfg(test)]

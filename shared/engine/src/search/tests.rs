@@ -18,6 +18,12 @@ fn plan(mode: Mode) -> Plan {
         features: Vec::new(),
         notes: Vec::new(),
         trials: Vec::new(),
+        repeats: 1,
+        group: None,
+        time: None,
+        weight: None,
+        preprocessing: crate::preprocess::Preprocessing::default(),
+        sample: None,
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::artifact::Model;
+use crate::classes::present;
 use crate::metrics::{Metric, Task};
 use crate::plan::{RunSpec, plan};
 use crate::table::{ReadLimits, read};
@@ -136,7 +137,7 @@ fn nothing_held_out_is_no_holdout() {
 #[test]
 fn what_cannot_be_fitted_is_an_error_and_no_panic() {
     let table = animals(60);
-    let trainer = trainer(&table, json!({"target": "species"}));
+    let trainer = trainer(&table, json!({"target": "species", "folds": 5}));
     let trial = |estimator: &str, params: serde_json::Value| {
         TrialSpec::new(estimator, params.as_object().unwrap().clone())
     };
@@ -214,4 +215,93 @@ fn trials_are_combined_without_fitting_them_again() {
         short[0].folds.push(Predicted::default());
         assert!(trainer.combine(&TrialSpec::new("blend", serde_json::Map::new()), &short).is_err());
     }
+}
+
+/// Rows of customers over time: 12 customers, 10 days each.
+fn visits() -> Table {
+    let mut csv = String::from("customer,day,minutes,counts,spent,back\n");
+    for i in 0..120 {
+        let (customer, day) = (i % 12, i / 12);
+        let wave = (f64::from(i) * 1.7).sin();
+        writeln!(
+            csv,
+            "c{customer},2024-03-{:02},{:.3},{}.5,{:.3},{}",
+            day + 1,
+            30.0 + 10.0 * wave,
+            i % 4,
+            20.0 + 3.0 * wave + f64::from(customer),
+            if wave > -0.2 { "yes" } else { "no" }
+        )
+        .unwrap();
+    }
+    read(csv.as_bytes(), &ReadLimits::default()).unwrap()
+}
+
+#[test]
+fn groups_times_and_weights_split_and_weigh_and_are_no_features() {
+    let table = visits();
+    let ridge = TrialSpec::new("ridge", serde_json::Map::new());
+    let features = |trainer: &Trainer| {
+        let finished = trainer.finish(&ridge).unwrap();
+        let model = Model::load(&finished.artifact).unwrap();
+        model.fields().iter().map(|field| field.name.clone()).collect::<Vec<_>>()
+    };
+    let grouped = trainer(&table, json!({"target": "spent", "group": "customer", "repeats": 2}));
+    assert_eq!((grouped.plan().folds, grouped.plan().fits()), (5, 10));
+    assert!(grouped.fold(&ridge, 9).is_ok() && grouped.fold(&ridge, 10).is_err());
+    for k in 0..10 {
+        let customers =
+            |rows: &[u32]| rows.iter().map(|row| row % 12).collect::<std::collections::BTreeSet<_>>();
+        let training = customers(&grouped.split.training(k));
+        assert!(customers(&grouped.split.folds[k]).is_disjoint(&training));
+        assert!(customers(&grouped.split.test).is_disjoint(&training));
+    }
+    assert!(!features(&grouped).contains(&"customer".to_string()));
+
+    let timed = trainer(&table, json!({"target": "spent", "time": "day", "folds": 3}));
+    assert_eq!(timed.split.test, (96..120).collect::<Vec<_>>());
+    assert!(timed.split.training(1).iter().max() < timed.split.folds[1].iter().min());
+    assert!(timed.fold(&ridge, 2).is_ok());
+    assert!(!features(&timed).contains(&"day".to_string()));
+
+    let weighed = trainer(&table, json!({"target": "spent", "weight": "counts"}));
+    let plain = trainer(&table, json!({"target": "spent"}));
+    assert_ne!(weighed.fold(&ridge, 0), plain.fold(&ridge, 0));
+    assert!(!features(&weighed).contains(&"counts".to_string()));
+    let balanced = trainer(&table, json!({"target": "back", "preprocessing": {"balance": "weights"}}));
+    let logistic = TrialSpec { estimator: "logistic".into(), ..ridge.clone() };
+    let plain = trainer(&table, json!({"target": "back"}));
+    assert_ne!(balanced.fold(&logistic, 0), plain.fold(&logistic, 0));
+    let dropped = trainer(&table, json!({"target": "spent", "preprocessing": {"outliers": "drop"}}));
+    assert!(dropped.fold(&ridge, 0).is_ok());
+}
+
+#[test]
+fn a_wrong_weight_is_named_by_its_row() {
+    let table = visits();
+    let spec: RunSpec = serde_json::from_value(json!({"target": "spent", "weight": "counts"})).unwrap();
+    let planned = plan(&profile(&table), &spec).unwrap();
+    for (weight, what) in [(-1.0, "row 18 is -1"), (f64::NAN, "row 18 is missing")] {
+        let mut wrong = table.clone();
+        let crate::table::Values::Number(values) = &mut wrong.columns[3].values else { unreachable!() };
+        values[17] = weight;
+        let error = Trainer::new(wrong.clone(), planned.clone()).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+    let mut nothing = table.clone();
+    nothing.columns[3].values = crate::table::Values::Number(vec![0.0; 120]);
+    let trainer = Trainer::new(nothing, planned).unwrap();
+    let error = trainer.fold(&trainer.plan().trials[0], 0).unwrap_err().to_string();
+    assert!(error.contains("has weight 0"), "{error}");
+}
+
+#[test]
+fn a_sample_stands_for_a_long_table() {
+    let table = animals(150);
+    let spec: RunSpec = serde_json::from_value(json!({"target": "price"})).unwrap();
+    let planned = Plan { sample: Some(60), ..plan(&profile(&table), &spec).unwrap() };
+    let trainer = Trainer::new(table.clone(), planned).unwrap();
+    assert_eq!((trainer.rows.len(), trainer.truth.len(), trainer.split.test.len()), (60, 60, 12));
+    let finished = trainer.finish(&trainer.plan().trials[0]).unwrap();
+    assert_eq!(Model::load(&finished.artifact).unwrap().training_profile().unwrap().rows, 60);
 }

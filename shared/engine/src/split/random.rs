@@ -1,85 +1,52 @@
-//! Which rows are held out, and which fold each of the others is in.
+//! Folds at random, with classes spread evenly.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::{Layout, Learning, Split, sorted, strata};
 use crate::estimators::Target;
-
-/// A held-out test set, and folds over the rest. Rows are those of the target that was split, in
-/// ascending order; every row is in exactly one place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
-    /// The rows that no trial learns from before it is finished.
-    pub test: Vec<u32>,
-    /// The validation rows of each fold.
-    pub folds: Vec<Vec<u32>>,
-}
 
 impl Split {
     /// Splits at random, the same way for the same arguments. Classes are spread evenly over test
     /// and folds; `test_fraction` of the rows, rounded, are held out, but never so many of a class
-    /// that fewer than `folds` of its rows are left, so that each fold has one. O(n).
+    /// that fewer than `folds` of its rows are left, so that each fold has one. Each repeat deals the
+    /// same rows anew. O(n × repeats).
     ///
     /// # Panics
-    /// When `folds` is 0.
-    pub fn new(target: &Target, folds: usize, test_fraction: f64, seed: u64) -> Split {
-        assert!(folds > 0, "there is at least one fold");
+    /// When there are no folds or no repeats.
+    pub fn random(target: &Target, layout: &Layout) -> Split {
+        let Layout { folds, repeats, test_fraction, seed } = *layout;
+        assert!(folds > 0 && repeats > 0, "there is at least one fold");
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut strata = strata(target);
         for rows in &mut strata {
             rows.shuffle(&mut random);
         }
         let held_out = shares(&strata.iter().map(Vec::len).collect::<Vec<_>>(), folds, test_fraction);
-
         let mut test = Vec::new();
-        let mut dealt = vec![Vec::new(); folds];
-        // Dealing goes on where the last class ended, so that the folds differ by one row at most.
-        let mut next = 0;
-        for (rows, held_out) in strata.into_iter().zip(held_out) {
-            let (out, rest) = rows.split_at(held_out);
-            test.extend_from_slice(out);
-            for &row in rest {
+        let mut rest = Vec::with_capacity(strata.len());
+        for (mut rows, held_out) in strata.into_iter().zip(held_out) {
+            rest.push(rows.split_off(held_out));
+            test.append(&mut rows);
+        }
+
+        let mut all = Vec::with_capacity(folds * repeats);
+        for repeat in 0..repeats {
+            if repeat > 0 {
+                random.set_stream(repeat as u64);
+                for rows in &mut rest {
+                    rows.shuffle(&mut random);
+                }
+            }
+            // Dealing goes on where the last class ended, so that the folds differ by one row at most.
+            let mut dealt = vec![Vec::new(); folds];
+            for (next, &row) in rest.iter().flatten().enumerate() {
                 dealt[next % folds].push(row);
-                next += 1;
             }
+            all.extend(dealt.into_iter().map(|fold| sorted(fold.into_iter())));
         }
-        test.sort_unstable();
-        for fold in &mut dealt {
-            fold.sort_unstable();
-        }
-        Split { test, folds: dealt }
-    }
-
-    /// The rows to learn from when fold `k` validates: those of the other folds.
-    pub fn training(&self, k: usize) -> Vec<u32> {
-        let others = self.folds.iter().enumerate().filter(|(fold, _)| *fold != k);
-        sorted(others.flat_map(|(_, rows)| rows.iter().copied()))
-    }
-
-    /// All rows that are not held out.
-    pub fn rest(&self) -> Vec<u32> {
-        sorted(self.folds.iter().flatten().copied())
-    }
-}
-
-fn sorted(rows: impl Iterator<Item = u32>) -> Vec<u32> {
-    let mut rows: Vec<u32> = rows.collect();
-    rows.sort_unstable();
-    rows
-}
-
-/// The rows of each class, or all rows when the target is a number.
-fn strata(target: &Target) -> Vec<Vec<u32>> {
-    match target {
-        Target::Classes { codes, count } => {
-            let mut strata = vec![Vec::new(); *count];
-            for (row, &code) in codes.iter().enumerate() {
-                strata[code as usize].push(row as u32);
-            }
-            strata
-        }
-        Target::Numbers(values) => vec![(0..values.len() as u32).collect()],
+        Split { test: sorted(test.into_iter()), folds: all, learning: Learning::Others(folds) }
     }
 }
 
@@ -129,6 +96,16 @@ mod tests {
     }
 
     #[test]
+    fn a_repeat_deals_anew_and_changes_nothing_before_it() {
+        let target = Target::Numbers(vec![0.0; 60]);
+        let layout = |repeats| Layout { folds: 5, repeats, test_fraction: 0.2, seed: 4 };
+        let (once, thrice) = (Split::random(&target, &layout(1)), Split::random(&target, &layout(3)));
+        assert_eq!((&once.test, &once.folds[..]), (&thrice.test, &thrice.folds[..5]));
+        assert_eq!(thrice.folds.len(), 15);
+        assert!(thrice.folds[..5].iter().all(|fold| !thrice.folds[5..].contains(fold)));
+    }
+
+    #[test]
     fn nothing_is_held_out_when_nothing_is_asked_for() {
         let split = Split::new(&Target::Numbers(vec![0.0; 10]), 2, 0.0, 7);
         assert!(split.test.is_empty());
@@ -140,12 +117,16 @@ mod tests {
         fn every_row_is_in_one_place_and_every_fold_has_every_class(
             codes in prop::collection::vec(0u32..4, 1..200),
             folds in 1usize..8,
+            repeats in 1usize..4,
             fraction in 0.0..0.5f64,
             seed: u64,
         ) {
-            let split = Split::new(&Target::Classes { codes: codes.clone(), count: 4 }, folds, fraction, seed);
-            let all = sorted(split.test.iter().chain(split.folds.iter().flatten()).copied());
-            prop_assert_eq!(all, (0..codes.len() as u32).collect::<Vec<_>>());
+            let target = Target::Classes { codes: codes.clone(), count: 4 };
+            let split = Split::random(&target, &Layout { folds, repeats, test_fraction: fraction, seed });
+            for repeat in split.folds.chunks(folds) {
+                let all = sorted(split.test.iter().chain(repeat.iter().flatten()).copied());
+                prop_assert_eq!(all, (0..codes.len() as u32).collect::<Vec<_>>());
+            }
             prop_assert!(split.test.len() <= (codes.len() as f64 * fraction).round() as usize);
             for class in 0..4 {
                 if codes.iter().filter(|&&c| c == class).count() >= folds {
@@ -154,7 +135,7 @@ mod tests {
                     }
                 }
             }
-            for k in 0..folds {
+            for k in 0..split.folds.len() {
                 let both = sorted(split.training(k).into_iter().chain(split.folds[k].iter().copied()));
                 prop_assert_eq!(both, split.rest());
             }
