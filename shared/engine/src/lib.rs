@@ -10,7 +10,9 @@
 
 pub mod artifact;
 pub mod classes;
+pub mod diagnostics;
 pub mod estimators;
+pub mod explain;
 pub mod matrix;
 pub mod metrics;
 pub mod plan;
@@ -22,6 +24,7 @@ pub mod trees;
 pub mod trial;
 
 pub use artifact::{ArtifactError, Model, Predictions, SchemaError};
+pub use diagnostics::Diagnostics;
 pub use estimators::FitError;
 pub use metrics::{Metric, Scores, Task};
 pub use plan::{Plan, RunSpec, SpecError, SpecErrorKind, TrialSpec, plan};

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::artifact::Contents;
 use crate::classes::{Classes, present, truth};
+use crate::diagnostics::{Basis, Diagnostics, Subject};
 use crate::estimators::{Estimator, Fit, FitError, Fitted, Params, Target, find};
 use crate::metrics::{Scores, scores};
 use crate::plan::{Plan, TrialSpec};
@@ -47,6 +48,9 @@ pub struct Finished {
     pub holdout: Option<Scores>,
     /// The model fitted on all rows, as a file.
     pub artifact: Vec<u8>,
+    /// What a model that did not see all rows gets right and wrong on those that it did not see: on
+    /// the test set, or on the last fold when nothing was held out.
+    pub diagnostics: Diagnostics,
 }
 
 impl Trainer {
@@ -118,18 +122,20 @@ impl Trainer {
         Ok(FoldScores { metrics: measure(&fitted, &prepared)? })
     }
 
-    /// Measures a trial on the test set, and fits it on all rows.
+    /// Measures and looks at a trial on the test set, or looks at it on the last fold when there is no
+    /// test set, and fits it on all rows: two fits, and three on half the rows or fewer for the
+    /// learning curve.
     ///
     /// # Errors
     /// When the trial cannot be fitted, or the model is larger than an artifact may be.
     pub fn finish(&self, trial: &TrialSpec) -> Result<Finished, FitError> {
         let (estimator, params) = estimator(trial)?;
-        let holdout = if self.split.test.is_empty() {
-            None
+        let (part, basis) = if self.split.test.is_empty() {
+            (Part::Fold(self.plan.folds - 1), Basis::LastFold)
         } else {
-            let prepared = self.prepared(Part::Rest, estimator);
-            Some(measure(&self.fit(estimator, &params, &prepared)?, &prepared)?)
+            (Part::Rest, Basis::TestRows)
         };
+        let (scores, diagnostics) = self.look(estimator, &params, part, basis)?;
         let prepared = self.prepared(Part::All, estimator);
         let fitted = self.fit(estimator, &params, &prepared)?;
         let contents = Contents {
@@ -145,7 +151,37 @@ impl Trainer {
             profile: serde_json::to_string(self.profile.get_or_init(|| self.profile())).map_err(failed)?,
         };
         let artifact = contents.to_bytes().map_err(failed)?;
-        Ok(Finished { holdout, artifact })
+        Ok(Finished { holdout: (basis == Basis::TestRows).then_some(scores), artifact, diagnostics })
+    }
+
+    /// Fits on a part's rows, and looks at the model on those that the part measures on.
+    fn look(
+        &self,
+        estimator: &dyn Estimator,
+        params: &Params,
+        part: Part,
+        basis: Basis,
+    ) -> Result<(Scores, Diagnostics), FitError> {
+        let prepared = self.prepared(part, estimator);
+        let fitted = self.fit(estimator, params, &prepared)?;
+        let predictions = predict(&fitted, &prepared)?;
+        let subject = Subject {
+            fitted: &fitted,
+            training_x: &prepared.x,
+            training_y: &prepared.y,
+            x: &prepared.validation_x,
+            y: &prepared.validation_y,
+            predictions: &predictions,
+            origins: prepared.preprocessor.origins(),
+            columns: self.columns(),
+            rows: &self.in_table(&self.parted(part).1),
+            classes: self.classes.names(),
+            metric: self.plan.metric,
+            seed: self.plan.seed,
+            refit: &|x, y| estimator.fit(&Fit { x, y, weights: None, seed: self.plan.seed, params }),
+        };
+        let diagnostics = Diagnostics::new(&subject, basis);
+        Ok((scores(&prepared.validation_y, &predictions), diagnostics))
     }
 
     fn columns(&self) -> Vec<&Column> {
@@ -155,23 +191,29 @@ impl Trainer {
     fn prepared(&self, part: Part, estimator: &dyn Estimator) -> Arc<Prepared> {
         let needs = estimator.needs();
         self.cache.get(part, needs, || {
-            let (training, validation) = match part {
-                Part::Fold(fold) => {
-                    (self.split.training(fold as usize), self.split.folds[fold as usize].clone())
-                }
-                Part::Rest => (self.split.rest(), self.split.test.clone()),
-                Part::All => ((0..self.rows.len() as u32).collect(), Vec::new()),
-            };
-            let in_table =
-                |rows: &[u32]| rows.iter().map(|&row| self.rows[row as usize]).collect::<Vec<u32>>();
+            let (training, validation) = self.parted(part);
             Prepared::new(
                 &self.columns(),
-                (&in_table(&training), self.truth.take(&training)),
-                (&in_table(&validation), self.truth.take(&validation)),
+                (&self.in_table(&training), self.truth.take(&training)),
+                (&self.in_table(&validation), self.truth.take(&validation)),
                 needs,
                 self.plan.seed,
             )
         })
+    }
+
+    /// The rows to learn from and those to measure on.
+    fn parted(&self, part: Part) -> (Vec<u32>, Vec<u32>) {
+        match part {
+            Part::Fold(fold) => (self.split.training(fold as usize), self.split.folds[fold as usize].clone()),
+            Part::Rest => (self.split.rest(), self.split.test.clone()),
+            Part::All => ((0..self.rows.len() as u32).collect(), Vec::new()),
+        }
+    }
+
+    /// Where in the table such rows are.
+    fn in_table(&self, rows: &[u32]) -> Vec<u32> {
+        rows.iter().map(|&row| self.rows[row as usize]).collect()
     }
 
     fn fit(
@@ -212,11 +254,15 @@ fn estimator(trial: &TrialSpec) -> Result<(&'static dyn Estimator, Params), FitE
 }
 
 fn measure(fitted: &Fitted, prepared: &Prepared) -> Result<Scores, FitError> {
+    Ok(scores(&prepared.validation_y, &predict(fitted, prepared)?))
+}
+
+fn predict(fitted: &Fitted, prepared: &Prepared) -> Result<Vec<f64>, FitError> {
     let predictions = fitted.predict(&prepared.validation_x);
     if predictions.iter().any(|value| !value.is_finite()) {
         return Err(FitError::NotFinite("some predictions are not finite".into()));
     }
-    Ok(scores(&prepared.validation_y, &predictions))
+    Ok(predictions)
 }
 
 #[cfg(test)]
