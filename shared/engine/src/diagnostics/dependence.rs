@@ -58,8 +58,12 @@ pub struct DependenceCurve {
 pub struct Interaction {
     /// The two features.
     pub features: [String; 2],
-    /// From 0, where their effects add up, to about 1, where neither has one without the other.
+    /// The H-statistic: from 0, where their effects add up, to about 1, where neither has one without
+    /// the other. It may be large for two features that hardly matter: then the effect is small.
     pub strength: f64,
+    /// How far predictions are from the sum of both effects: the root of the mean square, in the
+    /// prediction's unit.
+    pub effect: f64,
 }
 
 /// A value that a feature is given: as it is shown, and a row that has it.
@@ -116,7 +120,7 @@ fn dependence(
     }
 }
 
-/// The strengths of the pairs of the features that matter most, the strongest first.
+/// The strengths of the pairs of the features that matter most, the one with the largest effect first.
 ///
 /// # Errors
 /// Why there are none.
@@ -141,6 +145,7 @@ pub(super) fn interactions(subject: &Subject, order: &[usize]) -> Result<Vec<Int
         outputs.centred(subject, &subject.replaced(&x, n * n, &replace), n)
     };
     let alone: Vec<Vec<f64>> = features.iter().map(|feature| effect(&[*feature])).collect();
+    let largest = subject.predictions.iter().fold(1e-300, |largest: f64, value| largest.max(value.abs()));
     let mut interactions = Vec::new();
     for first in 0..features.len() {
         for second in first + 1..features.len() {
@@ -148,14 +153,16 @@ pub(super) fn interactions(subject: &Subject, order: &[usize]) -> Result<Vec<Int
             let rest = both.iter().zip(&alone[first]).zip(&alone[second]).map(|((both, a), b)| both - a - b);
             let (rest, whole) = (squares(rest), squares(both.iter().copied()));
             // Rounding of predictions that do not change is no interaction.
-            let strength =
-                if whole > 1e-20 * outputs.size(subject).powi(2) { (rest / whole).sqrt() } else { 0.0 };
+            let strength = if whole > 1e-20 * largest * largest { (rest / whole).sqrt() } else { 0.0 };
             let name = |at: usize| subject.columns[features[at]].name.clone();
-            interactions
-                .push(Interaction { features: [name(first), name(second)], strength: round(strength) });
+            interactions.push(Interaction {
+                features: [name(first), name(second)],
+                strength: round(strength),
+                effect: round((rest / both.len() as f64).sqrt()),
+            });
         }
     }
-    interactions.sort_by(|a, b| b.strength.total_cmp(&a.strength));
+    interactions.sort_by(|a, b| b.effect.total_cmp(&a.effect));
     Ok(interactions)
 }
 
@@ -205,11 +212,6 @@ impl Outputs {
             means.iter_mut().skip(output).step_by(shown).for_each(|value| *value -= mean);
         }
         means
-    }
-
-    /// About how large predictions are.
-    fn size(&self, subject: &Subject) -> f64 {
-        subject.predictions.iter().fold(1e-300, |size: f64, value| size.max(value.abs()))
     }
 }
 

@@ -34,8 +34,8 @@ const SERIES: [RGBColor; 10] = [
 ];
 /// What is to be looked into.
 const ALARM: RGBColor = RGBColor(0xD1, 0x49, 0x5B);
-const WIDTH: u32 = 760;
-const HEIGHT: u32 = 460;
+const WIDTH: u32 = 620;
+const HEIGHT: u32 = 400;
 const TITLE: i32 = 20;
 const TEXT: i32 = 15;
 

@@ -336,26 +336,26 @@ impl Diagnostics {
 
     /// The numbers of a kind, null when it is not there.
     pub fn data(&self, kind: Kind) -> Value {
-        fn one<T: Serialize>(part: &Option<T>) -> Value {
+        fn one<T: Serialize>(part: Option<&T>) -> Value {
             serde_json::to_value(part).unwrap_or(Value::Null)
         }
         fn many<T: Serialize>(parts: &[T]) -> Value {
             if parts.is_empty() { Value::Null } else { serde_json::to_value(parts).unwrap_or(Value::Null) }
         }
         match kind {
-            Kind::ConfusionMatrix => one(&self.confusion_matrix),
+            Kind::ConfusionMatrix => one(self.confusion_matrix.as_ref()),
             Kind::Roc => many(&self.roc),
             Kind::PrecisionRecall => many(&self.precision_recall),
-            Kind::Calibration => one(&self.calibration),
+            Kind::Calibration => one(self.calibration.as_ref()),
             Kind::Lift => many(&self.lift),
-            Kind::Residuals => one(&self.residuals),
-            Kind::PredictedVsActual => one(&self.predicted_vs_actual),
-            Kind::LearningCurve => one(&self.learning_curve),
-            Kind::PermutationImportance => one(&self.permutation_importance),
-            Kind::ShapSummary => one(&self.shap_summary),
+            Kind::Residuals => one(self.residuals.as_ref()),
+            Kind::PredictedVsActual => one(self.predicted_vs_actual.as_ref()),
+            Kind::LearningCurve => one(self.learning_curve.as_ref()),
+            Kind::PermutationImportance => one(self.permutation_importance.as_ref()),
+            Kind::ShapSummary => one(self.shap_summary.as_ref()),
             Kind::PartialDependence => many(&self.partial_dependence),
             Kind::Interactions => many(&self.interactions),
-            Kind::Slices => one(&self.slices),
+            Kind::Slices => one(self.slices.as_ref()),
         }
     }
 

@@ -60,7 +60,7 @@ th{color:var(--soft);font-weight:600;white-space:nowrap}
 td.n,th.n{text-align:right;white-space:nowrap}
 tr.best td{background:var(--best);font-weight:600}
 td small{display:block;color:var(--soft);font-weight:400;overflow-wrap:anywhere;min-width:9rem}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1rem}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1rem;align-items:start}
 figure{margin:0;border:1px solid var(--line);border-radius:.5rem;padding:.6rem;break-inside:avoid}
 figcaption{color:var(--soft);font-size:.85rem;padding:0 .2rem .3rem}
 svg{display:block;width:100%;height:auto}

@@ -139,7 +139,7 @@ mod tests {
         let points = PredictedVsActual::new(&truth, &truth, Some(1.0), 3).unwrap();
         assert_eq!(points.actual.len(), SHOWN);
         assert_eq!(points.actual, points.predicted);
-        let residuals = Residuals::new(&truth, &[0.0; 10_000]).unwrap();
+        let residuals = Residuals::new(&truth, &vec![0.0; 10_000]).unwrap();
         assert_eq!((residuals.counts.len(), residuals.normal.len()), (BARS, POINTS));
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dependence::day;
+use super::draw::tick;
 use super::numbers::{round, sample};
 use super::subject::Subject;
 use crate::metrics::Metric;
@@ -127,9 +128,7 @@ fn sliced(column: &Column, rows: &[u32], in_table: &[u32]) -> Vec<(String, Vec<u
             let (yes, no): (Vec<u32>, Vec<u32>) = present.iter().partition(|row| values[at(**row)] == 1);
             vec![("false".into(), no), ("true".into(), yes)]
         }
-        Values::Number(values) => {
-            by_value(present, &|row| values[at(row)], &|value| round(value).to_string())
-        }
+        Values::Number(values) => by_value(present, &|row| values[at(row)], &tick),
         Values::Time(values) => by_value(present, &|row| values[at(row)] as f64, &|value| day(value as i64)),
     };
     slices.retain(|(_, rows)| !rows.is_empty());

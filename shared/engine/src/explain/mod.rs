@@ -11,7 +11,8 @@
 //!
 //! The others have none that is both exact and quick.
 //!
-//! S. Lundberg and S.-I. Lee, A unified approach to interpreting model predictions, NeurIPS 2017;
+//! S. Lundberg and S.-I. Lee, A unified approach to interpreting model predictions, Advances in Neural
+//! Information Processing Systems 2017;
 //! S. Lundberg, G. Erion and S.-I. Lee, Consistent individualized feature attribution for tree
 //! ensembles, 2018.
 

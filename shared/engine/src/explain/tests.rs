@@ -29,7 +29,7 @@ fn target(y: &[f64], classes: usize) -> Target {
     }
 }
 
-fn fit(name: &str, x: &Matrix, y: &Target, params: serde_json::Value) -> Fitted {
+fn fit(name: &str, x: &Matrix, y: &Target, params: &serde_json::Value) -> Fitted {
     let estimator = find(name).unwrap();
     let params = Params::check(estimator.parameters(), params.as_object().unwrap()).unwrap();
     estimator.fit(&Fit { x, y, weights: None, seed: 1, params: &params }).unwrap()
@@ -68,7 +68,7 @@ fn contributions_sum_to_the_prediction() {
         ("gradient_boosting", 3, true),
     ] {
         let (x, y) = data(300, 5, missing, 3);
-        let fitted = fit(name, &x, &target(&y, classes), json!({}));
+        let fitted = fit(name, &x, &target(&y, classes), &json!({}));
         let (seen, unseen) = (x.take(&(0..200).collect::<Vec<_>>()), data(40, 5, missing, 4).0);
         let contributions = fitted.explain(&unseen, &seen).unwrap();
         assert_eq!((contributions.rows(), contributions.features()), (40, 5));
@@ -86,7 +86,7 @@ fn contributions_sum_to_the_prediction() {
 #[test]
 fn the_base_of_a_forest_is_the_mean_of_its_background() {
     let (x, y) = data(300, 5, true, 3);
-    let fitted = fit("random_forest", &x, &target(&y, 1), json!({"trees": 10}));
+    let fitted = fit("random_forest", &x, &target(&y, 1), &json!({"trees": 10}));
     let background = data(50, 5, true, 8).0;
     let predictions = fitted.predict(&background);
     let base = fitted.explain(&x, &background).unwrap().base(0);
@@ -98,7 +98,7 @@ fn one_split_is_shared_out_by_hand() {
     // One question: x0 ≤ 0, answered 0 for three rows of the four, and 1 for the other.
     let x = Matrix::new(4, 2, vec![-3.0, -2.0, -1.0, 1.0, 5.0, 5.0, 5.0, 5.0]);
     let y = Target::Numbers(vec![0.0, 0.0, 0.0, 1.0]);
-    let fitted = fit("decision_tree", &x, &y, json!({"min_leaf": 1}));
+    let fitted = fit("decision_tree", &x, &y, &json!({"min_leaf": 1}));
     let contributions = fitted.explain(&x, &x).unwrap();
     assert!((contributions.base(0) - 0.25).abs() < 1e-6);
     assert!((contributions.of(0, 0)[0] + 0.25).abs() < 1e-6);
@@ -119,9 +119,9 @@ fn columns_of_one_feature_are_summed() {
 fn an_estimator_without_a_way_says_so_and_no_background_is_no_panic() {
     let (x, y) = data(60, 3, false, 3);
     let none = Matrix::new(0, 3, Vec::new());
-    assert_eq!(fit("knn", &x, &target(&y, 1), json!({})).explain(&x, &x), None);
+    assert_eq!(fit("knn", &x, &target(&y, 1), &json!({})).explain(&x, &x), None);
     for (name, classes) in [("random_forest", 3), ("ridge", 1), ("gradient_boosting", 2)] {
-        let contributions = fit(name, &x, &target(&y, classes), json!({})).explain(&x, &none).unwrap();
+        let contributions = fit(name, &x, &target(&y, classes), &json!({})).explain(&x, &none).unwrap();
         assert!((0..60).all(|row| contributions.raw(row, 0).is_finite()));
     }
 }

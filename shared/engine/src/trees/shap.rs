@@ -12,7 +12,7 @@
 //!
 //! S. Lundberg, G. Erion and S.-I. Lee, Consistent individualized feature attribution for tree
 //! ensembles, 2018; G. Owen, Multilinear extensions of games, Management Science 18 (1972); P. Yu et
-//! al., Linear `TreeShap`, NeurIPS 2022.
+//! al., Linear `TreeShap`, Advances in Neural Information Processing Systems 2022.
 
 use super::forest::{Forest, Outcome};
 use crate::explain::{Contributions, Scale};
@@ -63,8 +63,12 @@ impl Forest {
             Outcome::Number { offset, scale } => (Scale::Number, offset, scale / trees),
             Outcome::Binary | Outcome::Classes(_) => (Scale::Probability, 0.0, 1.0 / trees),
         };
-        base.iter_mut().for_each(|base| *base = offset + unit * *base);
-        values.iter_mut().for_each(|value| *value *= unit);
+        for base in &mut base {
+            *base = offset + unit * *base;
+        }
+        for value in &mut values {
+            *value *= unit;
+        }
         Some(Contributions::new(scale, cols, base, values))
     }
 

@@ -7,8 +7,8 @@ use super::super::{Calibration, ConfusionMatrix, LiftCurve, PrecisionRecallCurve
 use super::{Frame, HEIGHT, INK, TEXT, WIDTH, colour, label, legend, line, sheet, text, tick};
 
 /// Room for a legend.
-const LEGEND: u32 = 200;
-const LEGEND_NAME: usize = 18;
+const LEGEND: u32 = 190;
+const LEGEND_NAME: usize = 16;
 
 pub(super) fn roc(curves: &[RocCurve]) -> Option<String> {
     let first = curves.first()?;
@@ -123,14 +123,18 @@ pub(super) fn lift(curves: &[LiftCurve]) -> Option<String> {
     let first = curves.first()?;
     // What a tenth of the rows finds, the most probable ones.
     let tenth = first.share.partition_point(|share| *share < 0.1).min(first.share.len().saturating_sub(1));
-    let title = format!(
-        "The first {}% of rows find {}% of \"{}\": {} times as many as at random",
-        tick(first.share.get(tenth)? * 100.0),
-        tick(first.gain.get(tenth)? * 100.0),
-        label(&first.class, 16),
-        tick(*first.lift.get(tenth)?)
-    );
-    let room = if curves.len() > 1 { LEGEND - 30 } else { 0 };
+    let title = if curves.len() > 1 {
+        format!("Gain and lift of {} classes, each against the rest", curves.len())
+    } else {
+        format!(
+            "{}% of rows find {}% of \"{}\": {} × chance",
+            tick(first.share.get(tenth)? * 100.0),
+            tick(first.gain.get(tenth)? * 100.0),
+            label(&first.class, 22),
+            tick(*first.lift.get(tenth)?)
+        )
+    };
+    let room = if curves.len() > 1 { LEGEND - 50 } else { 0 };
     sheet((WIDTH, HEIGHT), &title, |area| {
         let (width, _) = area.dim_in_pixel();
         let (left, right) = area.split_horizontally((width - room) / 2);
@@ -168,9 +172,11 @@ pub(super) fn confusion_matrix(matrix: &ConfusionMatrix) -> Option<String> {
     let rows: u64 = matrix.counts.iter().flatten().sum();
     let title = format!("Confusion: {}% of {} rows right", tick(matrix.accuracy * 100.0), tick(rows as f64));
     let cell = (420 / n.max(1) as i32).clamp(28, 110);
-    let (left, top, side) = (190, 34, cell * n as i32);
-    let size = ((left + side + 40) as u32, (top + side + 190) as u32);
-    let (size, beneath) = ((size.0.max(520), size.1), if n > 4 { 16 } else { 22 });
+    // Names beneath the columns stand upright when there are many.
+    let (upright, beneath) = if n > 4 { (true, 16) } else { (false, 14) };
+    let (left, top, side) = (170, 34, cell * n as i32);
+    let size = ((left + side + 30) as u32, (top + side + if upright { 180 } else { 80 }) as u32);
+    let size = (size.0.max(480), size.1);
     sheet(size, &title, |area| {
         let small = if n > 8 { TEXT - 4 } else { TEXT - 1 };
         area.draw_text("predicted class", &text(TEXT, HPos::Center, VPos::Center), (left + side / 2, 12))?;
@@ -179,8 +185,13 @@ pub(super) fn confusion_matrix(matrix: &ConfusionMatrix) -> Option<String> {
             let middle = cell * at as i32 + cell / 2;
             let style = text(small.max(TEXT - 3), HPos::Right, VPos::Center);
             area.draw_text(&label(class, beneath), &style, (left - 8, top + middle))?;
-            let slanted = ("sans-serif", small.max(TEXT - 3)).into_font().transform(FontTransform::Rotate270);
-            let style = slanted.color(&INK).pos(super::Pos::new(HPos::Right, VPos::Center));
+            let style = if upright {
+                let turned =
+                    ("sans-serif", small.max(TEXT - 3)).into_font().transform(FontTransform::Rotate270);
+                turned.color(&INK).pos(super::Pos::new(HPos::Right, VPos::Center))
+            } else {
+                text(small, HPos::Center, VPos::Top)
+            };
             area.draw_text(&label(class, beneath), &style, (left + middle, top + side + 8))?;
         }
         for (truth, counts) in matrix.counts.iter().enumerate() {

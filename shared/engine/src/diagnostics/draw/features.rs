@@ -12,8 +12,8 @@ const BARS: usize = 20;
 const SWARMS: usize = 14;
 const POINTS: usize = 120;
 /// Room for names on the left, and how many characters fit.
-const NAMES: u32 = 190;
-const NAME: usize = 24;
+const NAMES: u32 = 160;
+const NAME: usize = 21;
 
 /// The height of so many bars with their axis.
 pub(super) fn height(bars: usize, each: u32) -> u32 {
@@ -55,20 +55,21 @@ pub(super) fn interactions(interactions: &[Interaction]) -> Option<String> {
     let first = interactions.first()?;
     let pair =
         |i: &Interaction, most| format!("{} × {}", label(&i.features[0], most), label(&i.features[1], most));
-    let title = format!("Interactions: {} {}", pair(first, 20), tick(first.strength));
-    let pairs: Vec<String> = interactions.iter().map(|interaction| pair(interaction, 17)).collect();
+    let title = format!("Interactions: {} (H {})", pair(first, 18), tick(first.strength));
+    let named = |i: &Interaction| format!("{} (H {})", pair(i, 13), tick(i.strength));
+    let pairs: Vec<String> = interactions.iter().map(named).collect();
     sheet((WIDTH, height(pairs.len(), 26)), &title, |area| {
-        let most = interactions.iter().map(|interaction| interaction.strength).fold(0.1, f64::max);
+        let most = interactions.iter().map(|interaction| interaction.effect).fold(0.0, f64::max);
         let frame = Frame {
-            x_name: "H-statistic: the part of the joint effect that is not the sum of both",
+            x_name: "what both do together, beyond the sum",
             x: 0.0..most * 1.05,
             y: pairs.len() as f64..0.0,
-            names: Some(NAMES + 60),
+            names: Some(NAMES + 90),
             ..Frame::default()
         };
         let mut chart = frame.open(area)?;
         chart.draw_series(interactions.iter().enumerate().map(|(at, interaction)| {
-            let bar = [(0.0, at as f64 + 0.2), (interaction.strength, at as f64 + 0.8)];
+            let bar = [(0.0, at as f64 + 0.2), (interaction.effect, at as f64 + 0.8)];
             Rectangle::new(bar, colour(4).mix(0.85).filled())
         }))?;
         names(area, &chart, pairs.iter().map(|pair| &pair[..]), 2 * NAME)
@@ -86,7 +87,7 @@ pub(super) fn shap_summary(summary: &ShapSummary) -> Option<String> {
         Scale::LogOdds => "adds to the log odds",
         Scale::Scores => "adds to the class's score",
     };
-    let axis = format!("{axis} (blue: a low value of the feature, red: a high one)");
+    let axis = format!("{axis} (blue: low values, red: high ones)");
     sheet((WIDTH, height(shown.len(), 30)), &title, |area| {
         let zero = [0.0];
         let frame = Frame {

@@ -15,7 +15,7 @@ const SLICES: usize = 24;
 /// Room for a legend.
 const LEGEND: u32 = 150;
 /// The height of a panel.
-const PANEL: u32 = 230;
+const PANEL: u32 = 210;
 
 pub(super) fn partial_dependence(features: &[PartialDependence]) -> Option<String> {
     let first = features.first()?;
@@ -66,11 +66,12 @@ fn dependence(area: &Area, feature: &PartialDependence, y: &std::ops::Range<f64>
     let ((left, top), (_, bottom)) = (area.get_base_pixel(), chart.plotting_area().get_pixel_range());
     // As many names as fit side by side.
     let room = area.dim_in_pixel().0 as usize / levels.max(1);
-    let every = 44usize.div_ceil(room.max(1));
+    let longest = feature.labels.iter().map(|name| name.chars().count()).max().unwrap_or(1).clamp(3, 12);
+    let every = (7 * longest + 8).div_ceil(room.max(1));
     for (level, name) in feature.labels.iter().enumerate().step_by(every) {
         let (x, _) = chart.backend_coord(&(level as f64, y.start));
         let style = text(TEXT - 3, HPos::Center, VPos::Top);
-        let name = label(name, (room * every / 8).max(3));
+        let name = label(name, (room * every / 7).clamp(3, 30));
         area.draw_text(&name, &style, (x - left, bottom.end - top + 6))?;
     }
     Ok(())
@@ -93,7 +94,7 @@ pub(super) fn slices(slices: &Slices) -> Option<String> {
     let named: Vec<String> = shown
         .iter()
         .map(|(slice, _)| {
-            format!("{}: {} ({})", label(&slice.feature, 18), label(&slice.values, 18), slice.rows)
+            format!("{}: {} ({})", label(&slice.feature, 14), label(&slice.values, 18), slice.rows)
         })
         .collect();
     sheet((WIDTH, height(shown.len(), 22)), &title, |area| {
@@ -101,7 +102,7 @@ pub(super) fn slices(slices: &Slices) -> Option<String> {
             x_name: slices.metric.name(),
             x: extent(shown.iter().map(|(_, score)| score).chain([&slices.overall])),
             y: shown.len() as f64..0.0,
-            names: Some(310),
+            names: Some(270),
             ..Frame::default()
         };
         let mut chart = frame.open(area)?;

@@ -99,7 +99,9 @@ impl Boosted {
                 if let Some(largest) = parts.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())) {
                     *largest += missing;
                 }
-                parts.iter_mut().for_each(|part| *part *= unit);
+                for part in parts {
+                    *part *= unit;
+                }
             }
         }
         let base = bias.into_iter().map(|bias| offset + unit * bias).collect();
