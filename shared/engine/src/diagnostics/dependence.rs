@@ -146,6 +146,7 @@ pub(super) fn interactions(subject: &Subject, order: &[usize]) -> Result<Vec<Int
     };
     let alone: Vec<Vec<f64>> = features.iter().map(|feature| effect(&[*feature])).collect();
     let largest = subject.predictions.iter().fold(1e-300, |largest: f64, value| largest.max(value.abs()));
+    let noise = 1e-20 * largest * largest;
     let mut interactions = Vec::new();
     for first in 0..features.len() {
         for second in first + 1..features.len() {
@@ -153,7 +154,8 @@ pub(super) fn interactions(subject: &Subject, order: &[usize]) -> Result<Vec<Int
             let rest = both.iter().zip(&alone[first]).zip(&alone[second]).map(|((both, a), b)| both - a - b);
             let (rest, whole) = (squares(rest), squares(both.iter().copied()));
             // Rounding of predictions that do not change is no interaction.
-            let strength = if whole > 1e-20 * largest * largest { (rest / whole).sqrt() } else { 0.0 };
+            let rest = if rest > noise { rest } else { 0.0 };
+            let strength = if whole > noise { (rest / whole).sqrt() } else { 0.0 };
             let name = |at: usize| subject.columns[features[at]].name.clone();
             interactions.push(Interaction {
                 features: [name(first), name(second)],
