@@ -52,11 +52,11 @@ NET = {"hidden_layer_sizes": (64, 64), "learning_rate_init": 2e-3, "max_iter": 6
 CASES = [
     Case("linear_svm", linear(1.0), params={"c": 1.0}, **worse("log_loss", 0.1)),
     Case("linear_svm", linear(0.01), params={"c": 0.01}, **worse("log_loss", 0.1)),
-    Case("linear_svm", linear(1.0), params={"c": 1.0}, **worse("accuracy", 0.02)),
+    Case("linear_svm", linear(1.0), params={"c": 1.0}, **worse("accuracy", 0.05)),
     Case("linear_svm", linear(0.1), params={"c": 0.1}, weighted=True, **worse("log_loss", 0.1)),
     Case("rbf_svm", rbf(), **worse("log_loss", 0.1)),
     Case("rbf_svm", rbf(), **worse("accuracy", 0.02)),
-    Case("rbf_svm", rbf(C=10, gamma=0.02), params={"c": 10, "gamma": 0.02}, **worse("log_loss", 0.1)),
+    Case("rbf_svm", rbf(C=10, gamma=0.02), params={"c": 10, "gamma": 0.02}, **worse("log_loss", 0.2)),
     Case("rbf_svm", rbf(gamma=0.05), params={"gamma": 0.05}, weighted=True, **worse("log_loss", 0.1)),
     Case("svr", svr(), **EXACT),
     Case("svr", svr(), **LARGE),

@@ -11,7 +11,9 @@
 pub mod artifact;
 pub mod classes;
 pub mod combine;
+pub mod diagnostics;
 pub mod estimators;
+pub mod explain;
 pub mod matrix;
 pub mod metrics;
 pub mod plan;
@@ -24,6 +26,7 @@ pub mod trees;
 pub mod trial;
 
 pub use artifact::{ArtifactError, Model, Predictions, SchemaError};
+pub use diagnostics::Diagnostics;
 pub use estimators::FitError;
 pub use metrics::{Metric, Scores, Task};
 pub use plan::{Plan, RunSpec, SpecError, SpecErrorKind, TrialSpec, plan};

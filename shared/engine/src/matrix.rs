@@ -58,6 +58,17 @@ impl Matrix {
         }
     }
 
+    /// The rows of these numbers, in this order; a row may be asked for more than once.
+    ///
+    /// # Panics
+    /// When a row is out of bounds.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Matrix {
+        let columns = (0..self.cols).map(|col| self.col(col));
+        let data = columns.flat_map(|values| rows.iter().map(|&row| values[row as usize])).collect();
+        Matrix::new(rows.len(), self.cols, data)
+    }
+
     /// The values as bins, which trees are grown on; made when first asked for, once.
     pub fn bins(&self) -> &Bins {
         self.bins.get_or_init(|| Bins::new(self.rows, &self.data))

@@ -10,6 +10,7 @@ pub use self::warnings::{Warning, WarningKind};
 use crate::artifact::{Contents, Member};
 use crate::classes::Classes;
 use crate::combine::{Combination, Method};
+use crate::diagnostics::{Basis, Diagnostics, Subject};
 use crate::estimators::{Estimator, Fit, FitError, Fitted, Params, Target, find};
 use crate::metrics::{Scores, scores};
 use crate::plan::{Plan, TrialSpec};
@@ -93,6 +94,9 @@ pub struct Finished {
     pub predictions: Predicted,
     /// The model fitted on all rows, as a file.
     pub artifact: Vec<u8>,
+    /// What a model that did not see all rows gets right and wrong on those that it did not see: on
+    /// the test set, or on the last fold when nothing was held out.
+    pub diagnostics: Diagnostics,
 }
 
 impl Trainer {
@@ -179,24 +183,29 @@ impl Trainer {
         Ok(FoldScores { metrics, predictions: Predicted::new(&predictions) })
     }
 
-    /// Measures a trial on the test set, and fits it on all rows.
+    /// Measures and looks at a trial on the test set, or looks at it on the last fold when there is no
+    /// test set, and fits it on all rows: two fits, and three on half the rows or fewer for the
+    /// learning curve.
     ///
     /// # Errors
     /// When the trial cannot be fitted, or the model is larger than an artifact may be.
     pub fn finish(&self, trial: &TrialSpec) -> Result<Finished, FitError> {
         let (estimator, params) = estimator(trial)?;
-        let mut holdout = None;
-        let mut predictions = Predicted::default();
-        if !self.split.test.is_empty() {
-            let prepared = self.prepared(Part::Rest, estimator)?;
-            let predicted = predict(&self.fit(estimator, &params, &prepared)?, &prepared)?;
-            holdout = Some(scores(&prepared.validation_y, &predicted));
-            predictions = Predicted::new(&predicted);
+        let (part, basis) = if self.split.test.is_empty() {
+            (Part::Fold(self.plan.fits() - 1), Basis::LastFold)
+        } else {
+            (Part::Rest, Basis::TestRows)
+        };
+        let (scores, predicted, diagnostics) = self.look(estimator, &params, part, basis)?;
+        let (mut holdout, mut predictions) = (None, Predicted::default());
+        if basis == Basis::TestRows {
+            (holdout, predictions) = (Some(scores), predicted);
         }
         let prepared = self.prepared(Part::All, estimator)?;
         let fitted = self.fit(estimator, &params, &prepared)?;
         let member = Member { preprocessor: prepared.preprocessor.clone(), fitted };
-        Ok(Finished { holdout, predictions, artifact: self.artifact(trial, vec![member], None)? })
+        let artifact = self.artifact(trial, vec![member], None)?;
+        Ok(Finished { holdout, predictions, artifact, diagnostics })
     }
 
     /// Combines trials that have been through all folds: on each fold as the other folds' predictions
@@ -228,7 +237,10 @@ impl Trainer {
                 self.plan.seed,
             )
         };
-        let apply = |combination: &Combination, of: &dyn Fn(&Combined) -> &Predicted, rows: &[u32]| {
+        let apply = |combination: &Combination,
+                     of: &dyn Fn(&Combined) -> &Predicted,
+                     rows: &[u32],
+                     basis: Option<Basis>| {
             let each: Vec<Vec<f64>> = members
                 .iter()
                 .map(|member| of(member).0.iter().map(|value| f64::from(*value)).collect())
@@ -237,29 +249,39 @@ impl Trainer {
                 return Err(FitError::Unsuitable("a member's predictions are of other rows".into()));
             }
             let predictions = finite(combination.apply(&each, outputs))?;
-            Ok((scores(&self.truth.take(rows), &predictions), Predicted::new(&predictions)))
+            let truth = self.truth.take(rows);
+            let (names, ranked) = (self.classes.names(), (self.plan.metric, self.plan.seed));
+            let look = |basis| Diagnostics::of_predictions(&truth, &predictions, names, ranked, basis);
+            Ok((scores(&truth, &predictions), Predicted::new(&predictions), basis.map(look)))
         };
         if members.iter().any(|member| member.folds.len() != self.split.folds.len()) {
             return Err(FitError::Unsuitable("a member has not been through all folds".into()));
         }
+        let mut diagnostics = None;
         let mut folds = Vec::with_capacity(self.split.folds.len());
         for (k, rows) in self.split.folds.iter().enumerate() {
-            let (metrics, predictions) =
-                apply(&fit(&self.split.beside(k))?, &|member| &member.folds[k], rows)?;
+            let last = k + 1 == self.split.folds.len() && self.split.test.is_empty();
+            let basis = last.then_some(Basis::LastFold);
+            let (metrics, predictions, look) =
+                apply(&fit(&self.split.beside(k))?, &|member| &member.folds[k], rows, basis)?;
+            diagnostics = look;
             folds.push(FoldScores { metrics, predictions });
         }
         let combination = fit(&(0..self.split.folds.len()).collect::<Vec<_>>())?;
         let (mut holdout, mut predictions) = (None, Predicted::default());
         if !self.split.test.is_empty() {
-            let (metrics, predicted) = apply(&combination, &|member| &member.holdout, &self.split.test)?;
-            (holdout, predictions) = (Some(metrics), predicted);
+            let of_test: &dyn Fn(&Combined) -> &Predicted = &|member| &member.holdout;
+            let (metrics, predicted, look) =
+                apply(&combination, of_test, &self.split.test, Some(Basis::TestRows))?;
+            (holdout, predictions, diagnostics) = (Some(metrics), predicted, look);
         }
         let mut parts = Vec::with_capacity(members.len());
         for member in members {
             parts.extend(Contents::from_bytes(&member.artifact).map_err(failed)?.members);
         }
         let artifact = self.artifact(trial, parts, Some(combination))?;
-        Ok((folds, Finished { holdout, predictions, artifact }))
+        let diagnostics = diagnostics.ok_or_else(|| failed("there is nothing to look at"))?;
+        Ok((folds, Finished { holdout, predictions, artifact, diagnostics }))
     }
 
     fn artifact(
@@ -283,6 +305,36 @@ impl Trainer {
         contents.to_bytes().map_err(failed)
     }
 
+    /// Fits on a part's rows, and looks at the model on those that the part measures on.
+    fn look(
+        &self,
+        estimator: &dyn Estimator,
+        params: &Params,
+        part: Part,
+        basis: Basis,
+    ) -> Result<(Scores, Predicted, Diagnostics), FitError> {
+        let prepared = self.prepared(part, estimator)?;
+        let fitted = self.fit(estimator, params, &prepared)?;
+        let predictions = predict(&fitted, &prepared)?;
+        let subject = Subject {
+            fitted: &fitted,
+            training_x: &prepared.x,
+            training_y: &prepared.y,
+            x: &prepared.validation_x,
+            y: &prepared.validation_y,
+            predictions: &predictions,
+            origins: prepared.preprocessor.origins(),
+            columns: self.columns(),
+            rows: &self.in_table(&self.parted(part).1),
+            classes: self.classes.names(),
+            metric: self.plan.metric,
+            seed: self.plan.seed,
+            refit: &|x, y| estimator.fit(&Fit { x, y, weights: None, seed: self.plan.seed, params }),
+        };
+        let diagnostics = Diagnostics::new(&subject, basis);
+        Ok((scores(&prepared.validation_y, &predictions), Predicted::new(&predictions), diagnostics))
+    }
+
     fn columns(&self) -> Vec<&Column> {
         self.features.iter().map(|at| &self.table.columns[*at]).collect()
     }
@@ -290,17 +342,9 @@ impl Trainer {
     fn prepared(&self, part: Part, estimator: &dyn Estimator) -> Result<Arc<Prepared>, FitError> {
         let needs = estimator.needs();
         let prepared = self.cache.get(part, needs, || {
-            let (training, validation) = match part {
-                Part::Fold(fold) => {
-                    (self.split.training(fold as usize), self.split.folds[fold as usize].clone())
-                }
-                Part::Rest => (self.split.rest(), self.split.test.clone()),
-                Part::All => ((0..self.rows.len() as u32).collect(), Vec::new()),
-            };
-            let in_table =
-                |rows: &[u32]| rows.iter().map(|&row| self.rows[row as usize]).collect::<Vec<u32>>();
+            let (training, validation) = self.parted(part);
             let (columns, steps) = (self.columns(), &self.plan.preprocessing);
-            let places = kept(&columns, &in_table(&training), &self.truth.take(&training), steps);
+            let places = kept(&columns, &self.in_table(&training), &self.truth.take(&training), steps);
             let training: Vec<u32> = places.into_iter().map(|place| training[place as usize]).collect();
             let y = self.truth.take(&training);
             let own =
@@ -309,8 +353,8 @@ impl Trainer {
             let weights = weights(own, &y, steps).unwrap_or_else(|_| Some(Vec::new()));
             Prepared::new(
                 &columns,
-                (&in_table(&training), y, weights),
-                (&in_table(&validation), self.truth.take(&validation)),
+                (&self.in_table(&training), y, weights),
+                (&self.in_table(&validation), self.truth.take(&validation)),
                 needs,
                 steps,
                 self.plan.seed,
@@ -321,6 +365,20 @@ impl Trainer {
             return Err(FitError::Unsuitable(detail.into()));
         }
         Ok(prepared)
+    }
+
+    /// The rows to learn from and those to measure on.
+    fn parted(&self, part: Part) -> (Vec<u32>, Vec<u32>) {
+        match part {
+            Part::Fold(fold) => (self.split.training(fold as usize), self.split.folds[fold as usize].clone()),
+            Part::Rest => (self.split.rest(), self.split.test.clone()),
+            Part::All => ((0..self.rows.len() as u32).collect(), Vec::new()),
+        }
+    }
+
+    /// Where in the table such rows are.
+    fn in_table(&self, rows: &[u32]) -> Vec<u32> {
+        rows.iter().map(|&row| self.rows[row as usize]).collect()
     }
 
     fn fit(

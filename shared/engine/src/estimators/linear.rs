@@ -5,6 +5,7 @@ use faer::linalg::solvers::{Llt, ShapeCore, Solve};
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use serde::{Deserialize, Serialize};
 
+use crate::explain::{Contributions, Scale};
 use crate::matrix::Matrix;
 
 /// Multiplications beyond which a product of every two columns costs more than it saves.
@@ -211,6 +212,30 @@ impl FittedLinear {
             self.link.apply(row);
         }
         out
+    }
+
+    /// Coefficient × (value − mean of the background): what the Shapley values of a sum are.
+    pub(super) fn explain(&self, x: &Matrix, background: &Matrix) -> Contributions {
+        let (cols, rows) = (x.cols(), background.rows().max(1) as f64);
+        let mean = |col| background.col(col).iter().map(|&value| f64::from(value)).sum::<f64>() / rows;
+        let means: Vec<f64> = (0..cols).map(mean).collect();
+        let models = || self.model.chunks_exact(cols + 1);
+        let base = models()
+            .map(|model| model[cols] + model.iter().zip(&means).map(|(c, mean)| c * mean).sum::<f64>())
+            .collect();
+        let mut values = Vec::with_capacity(x.rows() * (self.model.len() / (cols + 1)) * cols);
+        for row in 0..x.rows() {
+            for model in models() {
+                let centred = means.iter().enumerate().map(|(col, mean)| f64::from(x.get(row, col)) - mean);
+                values.extend(model.iter().zip(centred).map(|(coefficient, value)| coefficient * value));
+            }
+        }
+        let scale = match self.link {
+            Link::Identity => Scale::Number,
+            Link::Logit => Scale::LogOdds,
+            Link::Softmax | Link::OneVsRest => Scale::Scores,
+        };
+        Contributions::new(scale, cols, base, values)
     }
 
     pub(super) fn check(&self, cols: usize, outputs: usize) -> Result<(), String> {

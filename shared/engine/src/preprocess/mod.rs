@@ -238,6 +238,12 @@ impl Preprocessor {
         self.features.iter().map(Feature::width).sum()
     }
 
+    /// The feature that each column of the matrix comes from, by its place.
+    pub fn origins(&self) -> Vec<usize> {
+        let features = self.features.iter().enumerate();
+        features.flat_map(|(at, feature)| std::iter::repeat_n(at, feature.width())).collect()
+    }
+
     /// Makes sure that transforming columns of these kinds cannot go out of bounds, for
     /// preprocessing that was read from bytes.
     ///

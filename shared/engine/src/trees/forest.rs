@@ -12,15 +12,15 @@ use crate::matrix::Matrix;
 /// lie next to each other, behind it. Thresholds are values, not bins: predicting needs no binning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forest {
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     /// The number of features that it was grown on.
     features: u32,
     /// Where each tree begins in `nodes`, ascending.
-    roots: Vec<u32>,
-    nodes: Vec<Node>,
+    pub(super) roots: Vec<u32>,
+    pub(super) nodes: Vec<Node>,
     /// With [`Outcome::Classes`], distributions of `count` shares each, which leaves point into.
     /// The first `count` are those of the pure leaves, which are many.
-    shares: Vec<f32>,
+    pub(super) shares: Vec<f32>,
 }
 
 /// What a forest's leaves say.
@@ -79,9 +79,34 @@ impl Node {
         Node { split: feature * 2 + u32::from(missing_left), value: threshold, child }
     }
 
+    /// Whether it is an answer.
+    pub(super) fn is_leaf(self) -> bool {
+        self.child == 0
+    }
+
+    /// The feature that a question is about.
+    pub(super) fn feature(self) -> usize {
+        (self.split / 2) as usize
+    }
+
+    /// Where both children of a question lie, when it lies at `at`.
+    pub(super) fn children(self, at: usize) -> [usize; 2] {
+        [at + self.child as usize, at + self.child as usize + 1]
+    }
+
+    /// The answer of a leaf of a forest with one output.
+    pub(super) fn answer(self) -> f32 {
+        self.value
+    }
+
+    /// The number of a leaf's distribution, of a forest over classes.
+    pub(super) fn distribution_index(self) -> usize {
+        self.split as usize
+    }
+
     /// How far the next node is for `row`; 0 from a leaf.
     #[inline]
-    fn step(self, row: &[f32]) -> usize {
+    pub(super) fn step(self, row: &[f32]) -> usize {
         // Selected, not branched on: rows walk side by side, some already in their leaves.
         let feature = if self.child == 0 { 0 } else { self.split / 2 };
         let next = self.to(row[feature as usize]);

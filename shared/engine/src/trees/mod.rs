@@ -5,6 +5,7 @@ mod criterion;
 mod forest;
 mod grow;
 mod plan;
+mod shap;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -1,5 +1,6 @@
 //! A boosted model, ready to predict.
 
+use hessboost::data::DMatrix;
 use hessboost::error::HessboostError;
 use hessboost::model::{BoostedModel, Iterations, ModelFormat};
 use hessboost::tree::RegTree;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::objective::predicts;
 use super::{FitError, one_thread};
+use crate::explain::{Contributions, Scale};
 use crate::matrix::Matrix;
 use crate::trees::Outcome;
 
@@ -39,6 +41,11 @@ impl Boosted {
         self.model.num_boost_rounds()
     }
 
+    /// The number of nodes of all trees, leaves included.
+    pub fn nodes(&self) -> usize {
+        self.model.trees().iter().map(RegTree::num_nodes).sum()
+    }
+
     /// Predicts: `rows × outputs`, row by row; probabilities for classes, else a number. A row gets the
     /// same prediction alone and among others.
     ///
@@ -56,6 +63,49 @@ impl Boosted {
         };
         predicted.expect("check() compared the widths, and a matrix holds no infinities");
         out
+    }
+
+    /// What each column adds to the margins of `x`: the crate's own SHAP values, with the covers of
+    /// training. It works in `f32`: what its rounding leaves between the sum and the margin goes to the
+    /// largest contribution, so that nothing is left over. `None` without rows, or when the crate
+    /// refuses.
+    pub(crate) fn explain(&self, x: &Matrix) -> Option<Contributions> {
+        let (rows, cols) = (x.rows(), x.cols());
+        let mut cells = vec![0.0; rows * cols];
+        for (at, row) in cells.chunks_exact_mut(cols.max(1)).enumerate() {
+            x.copy_row(at, row);
+        }
+        let data = DMatrix::from_dense_vec(cells, rows, cols).ok()?;
+        let (parts, margins) = one_thread().ok()?.install(|| {
+            let parts = self.model.predict_contribs(&data, Iterations::Best).ok()?;
+            Some((parts, self.model.predict_margin(&data, Iterations::Best).ok()?))
+        })?;
+        let outputs = parts.n_outputs();
+        let (scale, offset, unit) = match self.outcome {
+            Outcome::Number { offset, scale } => (Scale::Number, offset, scale),
+            Outcome::Binary => (Scale::LogOdds, 0.0, 1.0),
+            Outcome::Classes(_) => (Scale::Scores, 0.0, 1.0),
+        };
+        let bias: Option<Vec<f64>> =
+            (0..outputs).map(|output| parts.bias(0, output).map(f64::from)).collect();
+        let bias = bias?;
+        let mut values = Vec::with_capacity(rows * outputs * cols);
+        for (row, margins) in margins.rows().enumerate() {
+            for (output, &margin) in margins.iter().enumerate() {
+                let from = values.len();
+                values.extend(parts.get(row, output)?[..cols].iter().map(|&part| f64::from(part)));
+                let parts = &mut values[from..];
+                let missing = f64::from(margin) - bias[output] - parts.iter().sum::<f64>();
+                if let Some(largest) = parts.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())) {
+                    *largest += missing;
+                }
+                for part in parts {
+                    *part *= unit;
+                }
+            }
+        }
+        let base = bias.into_iter().map(|bias| offset + unit * bias).collect();
+        Some(Contributions::new(scale, cols, base, values))
     }
 
     /// Row after row, on the calling thread, each through all trees.
@@ -142,8 +192,7 @@ impl Boosted {
 
     /// About how many bytes it takes in memory: the bytes, and two layouts of the nodes.
     pub fn size_bytes(&self) -> usize {
-        let nodes: usize = self.model.trees().iter().map(RegTree::num_nodes).sum();
-        size_of::<Self>() + self.bytes.len() + 64 * nodes
+        size_of::<Self>() + self.bytes.len() + 64 * self.nodes()
     }
 }
 
