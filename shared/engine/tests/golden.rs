@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fettle_engine::table::{ReadLimits, decode_rows, profile, read};
-use fettle_engine::{Model, RunSpec, Trainer, TrialSpec, plan};
+use fettle_engine::{Combined, Model, RunSpec, Trainer, TrialSpec, plan};
 use serde_json::{Map, Value, json};
 
 /// Version 1 of the format: a model of every estimator and task, the rows that they were asked, and
@@ -72,7 +72,7 @@ fn assert_answers(version: &str, fewest: usize) {
             assert_alike(answer, expected, &format!("{name}[{row}]"));
         }
         assert!(model.training_profile().unwrap().rows > 50);
-        assert_eq!(model.preprocessing().len(), model.fields().len());
+        assert!(model.preprocessing().len() >= model.fields().len(), "{name}");
     }
 }
 
@@ -83,7 +83,31 @@ fn version_1_still_loads_and_predicts_the_same() {
 
 #[test]
 fn version_2_loads_and_predicts_the_same() {
-    assert_answers(V2, 23);
+    assert_answers(V2, 55);
+}
+
+/// A model of each way to combine trials.
+fn combined(trainer: &Trainer) -> Vec<(&'static str, Vec<u8>)> {
+    let members: Vec<Combined> = trainer.plan().trials[1..4]
+        .iter()
+        .map(|trial| {
+            let folds = (0..trainer.plan().fits()).map(|fold| trainer.fold(trial, fold).unwrap().predictions);
+            let finished = trainer.finish(trial).unwrap();
+            Combined { folds: folds.collect(), holdout: finished.predictions, artifact: finished.artifact }
+        })
+        .collect();
+    let mut made = Vec::new();
+    for (name, members) in [
+        ("blend", &members[..]),
+        ("stack", &members[..]),
+        ("calibrated_sigmoid", &members[..1]),
+        ("calibrated_isotonic", &members[..1]),
+    ] {
+        if let Ok((_, finished)) = trainer.combine(&TrialSpec::new(name, Map::new()), members) {
+            made.push((name, finished.artifact));
+        }
+    }
+    made
 }
 
 /// How the files were made. Once a version is released it is not to be run again for that version: old
@@ -106,8 +130,12 @@ fn write() {
             }
             seen.push(trial.estimator.clone());
             let small = match trial.estimator.as_str() {
-                "gradient_boosting" | "random_forest" | "extra_trees" => json!({"trees": 3, "max_depth": 3}),
+                "gradient_boosting" | "random_forest" | "extra_trees" | "adaboost" => {
+                    json!({"trees": 3, "max_depth": 3})
+                }
                 "decision_tree" => json!({"max_depth": 3}),
+                "explainable_boosting" => json!({"rounds": 5}),
+                "mlp" => json!({"width": 4}),
                 _ => json!({}),
             };
             let params = small.as_object().unwrap().clone();
@@ -115,6 +143,12 @@ fn write() {
             let trainer = Trainer::new(table.clone(), plan.clone()).unwrap();
             let artifact = trainer.finish(&trial).unwrap().artifact;
             let name = format!("{}-{task}", trial.estimator);
+            fs::write(folder(V2).join(&name).with_extension("fettle"), &artifact).unwrap();
+            let answers = answers(&Model::load(&artifact).unwrap());
+            answered.insert(name, Value::Array(answers.into_iter().map(Value::Object).collect()));
+        }
+        for (name, artifact) in combined(&Trainer::new(table.clone(), plan.clone()).unwrap()) {
+            let name = format!("{name}-{task}");
             fs::write(folder(V2).join(&name).with_extension("fettle"), &artifact).unwrap();
             let answers = answers(&Model::load(&artifact).unwrap());
             answered.insert(name, Value::Array(answers.into_iter().map(Value::Object).collect()));

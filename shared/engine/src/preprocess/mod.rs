@@ -238,10 +238,16 @@ impl Preprocessor {
         self.features.iter().map(Feature::width).sum()
     }
 
-    /// The feature that each column of the matrix comes from, by its place.
+    /// The feature that each column of the matrix comes from, by its place; a product counts for the
+    /// first of its two.
     pub fn origins(&self) -> Vec<usize> {
         let features = self.features.iter().enumerate();
-        features.flat_map(|(at, feature)| std::iter::repeat_n(at, feature.width())).collect()
+        let mut origins: Vec<usize> =
+            features.flat_map(|(at, feature)| std::iter::repeat_n(at, feature.width())).collect();
+        let of_products: Vec<usize> =
+            self.products.iter().map(|product| origins[product.left as usize]).collect();
+        origins.extend(of_products);
+        origins
     }
 
     /// Makes sure that transforming columns of these kinds cannot go out of bounds, for

@@ -274,6 +274,7 @@ fn the_steps_that_are_asked_for_are_done() {
         let all = Preprocessing { select: None, ..steps };
         let (products, matrix) = fitted(&columns, &y, needs, all);
         let decisions = decided(&columns, &products);
+        assert_eq!(products.origins().len(), products.width());
         let product = "a (clipped) × b (clipped)".to_string();
         assert!(decisions[0].became.contains(&product), "{decisions:?}");
         assert!(decisions[4].why.contains("outliers end at"), "{}", decisions[4].why);
