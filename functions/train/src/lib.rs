@@ -4,9 +4,9 @@ use fettle_backend::app::App;
 use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::{Read, Write};
 use fettle_backend::ports::QueueName;
-use fettle_backend::problem::Result;
+use fettle_backend::problem::{Problem, Result};
 use fettle_backend::record::{List, PageRequest};
-use fettle_backend::runs::{self, Estimator, Events, NewRun, Run};
+use fettle_backend::runs::{self, Estimator, Events, NewRun, Plots, Preprocessed, Run};
 use std::future::ready;
 
 /// This package's operations.
@@ -43,6 +43,34 @@ pub fn operations() -> Vec<Operation> {
         })
         .summary("List what can be trained, with its parameters; the cheap first")
         .gives::<List<Estimator>>(200),
+        Operation::http("runs.preprocessing", "GET", "/v1/runs/{run}/preprocessing", Read, |app, call| {
+            Box::pin(preprocessing(app, call))
+        })
+        .summary("What became of each column, and why")
+        .query(&[("trial", "for this trial; for the best when left out")])
+        .gives::<Preprocessed>(200)
+        .uses(&[Use::ReadState, Use::ReadObjects]),
+        Operation::http("runs.plots", "GET", "/v1/runs/{run}/trials/{trial}/plots", Read, |app, call| {
+            Box::pin(plots(app, call))
+        })
+        .summary("Which plots a trial has")
+        .gives::<Plots>(200)
+        .uses(&[Use::ReadState, Use::ReadObjects]),
+        Operation::http(
+            "runs.plot",
+            "GET",
+            "/v1/runs/{run}/trials/{trial}/plots/{kind}",
+            Read,
+            |app, call| Box::pin(plot(app, call)),
+        )
+        .summary("A plot of a trial: its numbers, or drawn")
+        .query(&[("format", "`json` or `svg`; `json` when left out")])
+        .uses(&[Use::ReadState, Use::ReadObjects]),
+        Operation::http("runs.report", "GET", "/v1/runs/{run}/report", Read, |app, call| {
+            Box::pin(report(app, call))
+        })
+        .summary("A run as one page of HTML")
+        .uses(&[Use::ReadState, Use::ReadObjects]),
         Operation::http("runs.cancel", "POST", "/v1/runs/{run}/cancel", Write, |app, call| {
             Box::pin(cancel(app, call))
         })
@@ -71,6 +99,37 @@ async fn show(app: &App, call: Call) -> Result<Reply> {
 async fn events(app: &App, call: Call) -> Result<Reply> {
     let (after, wait_s) = (call.query("after")?.unwrap_or(0), call.query("wait_s")?.unwrap_or(0));
     Reply::ok(&runs::events(app, call.workspace()?, call.path("run"), after, wait_s).await?)
+}
+
+async fn preprocessing(app: &App, call: Call) -> Result<Reply> {
+    let trial: Option<String> = call.query("trial")?;
+    Reply::ok(&runs::preprocessing(app, call.workspace()?, call.path("run"), trial.as_deref()).await?)
+}
+
+async fn plots(app: &App, call: Call) -> Result<Reply> {
+    Reply::ok(&runs::plots(app, call.workspace()?, call.path("run"), call.path("trial")).await?)
+}
+
+async fn plot(app: &App, call: Call) -> Result<Reply> {
+    let format: Option<String> = call.query("format")?;
+    let workspace = call.workspace()?;
+    let (run, trial, kind) = (call.path("run"), call.path("trial"), call.path("kind"));
+    match format.as_deref() {
+        None | Some("json") => Reply::ok(&runs::plot(app, workspace, run, trial, kind).await?.0),
+        Some("svg") => {
+            let svg = runs::plot(app, workspace, run, trial, kind).await?.1;
+            Ok(Reply::text("image/svg+xml", svg))
+        }
+        Some(other) => {
+            Err(Problem::invalid("format", format!("there is no format `{other}`"))
+                .remedy("ask for json or svg"))
+        }
+    }
+}
+
+async fn report(app: &App, call: Call) -> Result<Reply> {
+    let page = runs::report(app, call.workspace()?, call.path("run")).await?;
+    Ok(Reply::text("text/html; charset=utf-8", page))
 }
 
 async fn cancel(app: &App, call: Call) -> Result<Reply> {

@@ -59,6 +59,38 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N")]
     max_trials: Option<u32>,
 
+    /// The column that says which rows belong together
+    #[arg(long, value_name = "COLUMN")]
+    group: Option<String>,
+
+    /// The column that says which rows came first
+    #[arg(long, value_name = "COLUMN")]
+    time: Option<String>,
+
+    /// The column that says how much each row counts
+    #[arg(long, value_name = "COLUMN")]
+    weight: Option<String>,
+
+    /// How often the rows are dealt into folds anew
+    #[arg(long, value_name = "N")]
+    repeats: Option<u32>,
+
+    /// What becomes of outliers: keep, clip or drop
+    #[arg(long, value_name = "WHAT")]
+    outliers: Option<String>,
+
+    /// Learn from products of the most telling numbers too
+    #[arg(long)]
+    interactions: bool,
+
+    /// Keep so many columns, those that tell most, or `auto`
+    #[arg(long, value_name = "N|auto")]
+    select: Option<String>,
+
+    /// Let every class weigh the same, however rare
+    #[arg(long)]
+    balance: bool,
+
     /// A name to group runs by
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
@@ -100,6 +132,26 @@ impl Train {
         Ok(format!("{}@{}", dataset.name, dataset.version))
     }
 
+    /// The steps of preprocessing that were asked for; null for none.
+    fn preprocessing(&self) -> Value {
+        let select = self.select.as_ref().map(|select| match select.parse::<u32>() {
+            Ok(columns) => json!(columns),
+            Err(_) => json!(select),
+        });
+        let asked = [
+            ("outliers", json!(self.outliers)),
+            ("interactions", json!(self.interactions.then_some(true))),
+            ("select", json!(select)),
+            ("balance", json!(self.balance.then_some("weights"))),
+        ];
+        let given: Map<String, Value> = asked
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        if given.is_empty() { Value::Null } else { Value::Object(given) }
+    }
+
     /// What was asked for, and nothing else: the platform chooses the rest.
     fn body(&self, dataset: &str) -> Value {
         let asked = [
@@ -115,6 +167,11 @@ impl Train {
             ("tuned", json!(self.tuned)),
             ("time_budget_s", json!(self.time_budget)),
             ("max_trials", json!(self.max_trials)),
+            ("group", json!(self.group)),
+            ("time", json!(self.time)),
+            ("weight", json!(self.weight)),
+            ("repeats", json!(self.repeats)),
+            ("preprocessing", self.preprocessing()),
             ("experiment", json!(self.experiment)),
         ];
         let given = asked.into_iter().filter(|(_, value)| !value.is_null());

@@ -328,6 +328,11 @@ impl Reply {
         Self::json(200, value)
     }
 
+    /// 200 with text of another type.
+    pub fn text(content_type: &'static str, text: String) -> Self {
+        Self { status: 200, content_type, headers: Vec::new(), body: text.into_bytes() }
+    }
+
     /// No body: 204, or the end of a message's work.
     pub fn done() -> Self {
         Self { status: 204, content_type: "application/json", headers: Vec::new(), body: Vec::new() }

@@ -1,13 +1,15 @@
 //! Runs: from a request to train to a leaderboard.
 
 mod go_on;
+mod look;
 mod record;
 mod view;
 
 pub(crate) use go_on::{close, go_on, go_on_soon};
+pub use look::{Plots, Preprocessed, plot, plots, preprocessing, report};
 pub(crate) use record::{
-    ArtifactRef, Best, DatasetRef, FoldRecord, Lease, RunRecord, TrialRecord, artifact_key, event_key, heads,
-    plan_key, predictions_key, run_key, trial_key, trials_partition,
+    ArtifactRef, Best, DatasetRef, FoldRecord, Lease, RunRecord, TrialRecord, artifact_key, diagnostics_key,
+    event_key, heads, plan_key, predictions_key, run_key, trial_key, trials_partition,
 };
 pub use record::{Event, Events, LeaderboardEntry, NewRun, Progress, Run, RunStatus, Score, TrialStatus};
 pub(crate) use view::scores;
@@ -99,6 +101,7 @@ pub async fn start(app: &App, call: &Call, new: NewRun) -> Result<Run> {
         mode: plan.mode,
         until_s: compare_until(&plan, new.time_budget_s.map(f64::from)),
         more: Vec::new(),
+        warnings: Vec::new(),
         created_at: now,
         started_at: None,
         finished_at: None,

@@ -5,9 +5,12 @@ use crate::due::DueKey;
 use crate::ports::{Item, Key};
 use crate::problem::{ProblemBody, Result};
 use crate::record::read;
+use fettle_engine::metrics::compare::Comparison;
 use fettle_engine::metrics::{Metric, Task};
 use fettle_engine::plan::{FeatureDecision, Origin, RunSpec, TrialSpec};
+use fettle_engine::preprocess::Preprocessing;
 use fettle_engine::search::Mode;
+use fettle_engine::trial::Warning;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +59,21 @@ pub struct NewRun {
     /// At most so many trials that tune.
     #[serde(default)]
     pub tuned: Option<u32>,
+    /// The column that says which rows belong together: no group is on two sides of a split.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The column that says which rows came first: the newest are the test set.
+    #[serde(default)]
+    pub time: Option<String>,
+    /// The column that says how much each row counts when learning.
+    #[serde(default)]
+    pub weight: Option<String>,
+    /// How often the rows are dealt into folds anew: 1 to 10; 3 for few rows when left out.
+    #[serde(default)]
+    pub repeats: Option<u32>,
+    /// Steps of preprocessing beside those that the estimators need.
+    #[serde(default)]
+    pub preprocessing: Preprocessing,
 }
 
 impl NewRun {
@@ -72,6 +90,11 @@ impl NewRun {
             max_trials: self.max_trials,
             plan: self.plan,
             tuned: self.tuned,
+            group: self.group.clone(),
+            time: self.time.clone(),
+            weight: self.weight.clone(),
+            repeats: self.repeats,
+            preprocessing: self.preprocessing,
         }
     }
 }
@@ -172,6 +195,9 @@ pub(crate) struct RunRecord {
     /// What more time would have been used for.
     #[serde(default)]
     pub(crate) more: Vec<String>,
+    /// What makes scores flatter, found by the first trial.
+    #[serde(default)]
+    pub(crate) warnings: Vec<Warning>,
     pub(crate) created_at: Timestamp,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) finished_at: Option<Timestamp>,
@@ -292,6 +318,10 @@ pub struct LeaderboardEntry {
     pub members: Vec<String>,
     /// By name, over the folds.
     pub metrics: BTreeMap<Metric, Score>,
+    /// Whether it differs from the best by more than luck would explain, by the folds that both had; not of
+    /// the best itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Comparison>,
     /// On the rows held out, by name.
     pub holdout: Option<BTreeMap<Metric, f64>>,
     /// The time to fit the folds done, in seconds.
@@ -349,6 +379,9 @@ pub struct Run {
     /// What the plan decided, in words; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<Vec<String>>,
+    /// What makes scores look better than they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// What more time, or another plan, would be used for; of a run that has ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<String>,
@@ -448,6 +481,11 @@ pub(crate) fn event_key(workspace: &str, run: &str, seq: u64) -> Key {
 pub(crate) fn predictions_key(workspace: &str, run: &str, trial: &str, fold: Option<u32>) -> String {
     let part = fold.map_or_else(|| "test".to_owned(), |fold| fold.to_string());
     format!("{workspace}/predictions/{run}/{trial}/{part}")
+}
+
+/// What is known of a finished trial: the plots' numbers.
+pub(crate) fn diagnostics_key(workspace: &str, run: &str, trial: &str) -> String {
+    format!("{workspace}/diagnostics/{run}/{trial}.json")
 }
 
 /// Artifacts lie under their checksum, so that to write one twice is to write it once.

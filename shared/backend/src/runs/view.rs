@@ -4,6 +4,7 @@ use super::record::{
     FoldRecord, LeaderboardEntry, Progress, Run, RunRecord, Score, TrialRecord, TrialStatus,
 };
 use fettle_engine::metrics::Metric;
+use fettle_engine::metrics::compare::compare;
 use fettle_engine::plan::Plan;
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub(super) fn brief(record: RunRecord) -> Run {
         leaderboard: None,
         features: None,
         notes: None,
+        warnings: record.warnings,
         more: record.more,
         best: record.best.map(|best| best.trial),
         test_fraction: None,
@@ -58,6 +60,7 @@ pub(super) fn whole(record: RunRecord, plan: Plan, trials: Vec<TrialRecord>) -> 
                 origin: trial.origin,
                 members: trial.members.iter().filter_map(|number| ids.get(number).cloned()).collect(),
                 metrics,
+                behind: None,
                 holdout: trial.holdout,
                 // Not `sum`, whose nothing is -0.
                 fit_s: trial.folds.iter().fold(0.0, |sum, fold| sum + fold.fit_s),
@@ -73,6 +76,7 @@ pub(super) fn whole(record: RunRecord, plan: Plan, trials: Vec<TrialRecord>) -> 
         (Some(a), Some(b)) => a.total_cmp(b),
         (a, b) => b.is_some().cmp(&a.is_some()),
     });
+    compare_with_best(&mut entries, metric, plan.test_to_training());
     let leaderboard = entries
         .into_iter()
         .zip(1..)
@@ -86,6 +90,15 @@ pub(super) fn whole(record: RunRecord, plan: Plan, trials: Vec<TrialRecord>) -> 
         test_fraction: Some(plan.test_fraction),
         seed: Some(plan.seed),
         ..brief(record)
+    }
+}
+
+/// How sure it is that each trial is behind the first, by the folds that both were measured on.
+fn compare_with_best(entries: &mut [(Option<f64>, LeaderboardEntry)], metric: Metric, ratio: f64) {
+    let [(Some(_), best), rest @ ..] = entries else { return };
+    let Some(best) = best.metrics.get(&metric).map(|score| score.folds.clone()) else { return };
+    for (_, entry) in rest.iter_mut().filter(|(score, _)| score.is_some()) {
+        entry.behind = entry.metrics.get(&metric).and_then(|score| compare(&best, &score.folds, ratio));
     }
 }
 

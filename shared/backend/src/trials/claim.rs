@@ -11,6 +11,7 @@ use crate::runs::{
 };
 use fettle_engine::metrics::Metric;
 use fettle_engine::search::Mode;
+use fettle_engine::trial::Warning;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ const LOSSES: u32 = 5;
 
 /// How a trial ended.
 pub(super) enum End {
-    Succeeded { holdout: Option<BTreeMap<Metric, f64>>, artifact: ArtifactRef },
+    Succeeded { holdout: Option<BTreeMap<Metric, f64>>, artifact: ArtifactRef, warnings: Vec<Warning> },
     Failed(String),
     Skipped(String),
     Cancelled,
@@ -195,8 +196,10 @@ impl Claim {
     pub(super) async fn end(mut self, app: &App, end: End) -> Result<()> {
         let now = app.now();
         let TrialJob { workspace, run, trial } = self.job.clone();
+        let mut warnings = Vec::new();
         let (status, error) = match end {
-            End::Succeeded { holdout, artifact } => {
+            End::Succeeded { holdout, artifact, warnings: found } => {
+                warnings = found;
                 self.trial.holdout = holdout;
                 self.trial.artifact = Some(artifact);
                 (TrialStatus::Succeeded, None)
@@ -218,6 +221,12 @@ impl Claim {
             writes.extend(due.as_ref().map(DueKey::remove));
             record.remaining -= 1;
             self.rank(record);
+            if !warnings.is_empty() && record.warnings.is_empty() {
+                record.warnings.clone_from(&warnings);
+                let summary = warnings[0].detail.clone();
+                let data = json!({ "warnings": warnings });
+                writes.push(event(&workspace, record, now, "run.warned", summary, data)?);
+            }
             let summary = summary(&self.trial, record.metric);
             let data =
                 json!({ "trial": trial, "estimator": self.trial.estimator, "remaining": record.remaining });

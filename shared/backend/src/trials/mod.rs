@@ -8,15 +8,15 @@ pub use cache::TrainerCache;
 use crate::app::App;
 use crate::idempotency::hex;
 use crate::ports::TrialJob;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::record::load;
 use crate::runs::{
-    ArtifactRef, FoldRecord, RunRecord, RunStatus, TrialMessage, artifact_key, dispatch_trials, parts,
-    predictions_key, run_key,
+    ArtifactRef, FoldRecord, RunRecord, RunStatus, TrialMessage, artifact_key, diagnostics_key,
+    dispatch_trials, parts, predictions_key, run_key,
 };
 use claim::{Claim, End, LEASE, Lost};
 use fettle_engine::plan::Origin;
-use fettle_engine::trial::{Combined, Finished, Predicted, Trainer};
+use fettle_engine::trial::{Combined, Finished, Predicted, Trainer, Warning};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -25,6 +25,9 @@ use tokio::time::Instant;
 
 /// How often a claim is renewed while a fit goes on.
 const BEAT: Duration = Duration::from_secs(LEASE.as_secs().unsigned_abs() / 3);
+
+/// A run's record keeps so many warnings: it is written by every trial that ends.
+const MOST_WARNINGS: usize = 10;
 
 /// Progress is written no oftener: folds of small data take milliseconds.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -80,6 +83,7 @@ async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timesta
     if claim.trial.origin == Origin::Combined {
         return combine(app, claim, deadline, trainer).await;
     }
+    let whole = Arc::clone(&trainer);
     let mut written = Instant::now();
     let mut longest = Duration::ZERO;
     for k in claim.trial.folds.len() as u32..claim.run.folds {
@@ -118,7 +122,15 @@ async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timesta
         Err(stop) => return Ok(stop),
     };
     keep(app, claim, None, &finished.predictions).await?;
-    succeed(app, claim, finished).await
+    let mut warnings = Vec::new();
+    if claim.trial.number == 1 {
+        let found = compute(app, claim, deadline, move || whole.warnings().to_vec()).await?;
+        warnings = match found {
+            Ok(found) => found.into_iter().take(MOST_WARNINGS).collect(),
+            Err(stop) => return Ok(stop),
+        };
+    }
+    succeed(app, claim, finished, warnings).await
 }
 
 /// Keeps what was predicted for rows that the fit did not see, when it may be combined.
@@ -171,15 +183,18 @@ async fn combine(
     for fold in folds {
         claim.done(FoldRecord { metrics: fold.metrics, fit_s });
     }
-    succeed(app, claim, finished).await
+    succeed(app, claim, finished, Vec::new()).await
 }
 
-/// Stores a finished trial's model.
-async fn succeed(app: &App, claim: &Claim, finished: Finished) -> Result<Stop> {
+/// Stores a finished trial's model, and what is known of it.
+async fn succeed(app: &App, claim: &Claim, finished: Finished, warnings: Vec<Warning>) -> Result<Stop> {
+    let key = diagnostics_key(&claim.job.workspace, &claim.job.run, &claim.trial.id);
+    let diagnostics = serde_json::to_vec(&finished.diagnostics).map_err(Problem::internal)?;
+    app.slots.storage.put(&key, &diagnostics).await?;
     let sha256 = hex(&Sha256::digest(&finished.artifact));
     let artifact = ArtifactRef { bytes: finished.artifact.len() as u64, sha256 };
     app.slots.storage.put(&artifact_key(&claim.job.workspace, &artifact.sha256), &finished.artifact).await?;
-    Ok(Stop::End(End::Succeeded { holdout: finished.holdout, artifact }))
+    Ok(Stop::End(End::Succeeded { holdout: finished.holdout, artifact, warnings }))
 }
 
 /// Whether the trial is to stop here: the process drains, the run was cancelled, or its time is up.
