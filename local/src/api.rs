@@ -149,6 +149,8 @@ pub(crate) struct Run {
     #[serde(default)]
     pub(crate) notes: Vec<String>,
     #[serde(default)]
+    pub(crate) warnings: Vec<Warning>,
+    #[serde(default)]
     pub(crate) more: Vec<String>,
     pub(crate) created_at: String,
     #[serde(default)]
@@ -308,6 +310,32 @@ pub(crate) struct Rotation {
     pub(crate) already: u64,
     pub(crate) unreadable: Vec<String>,
     pub(crate) next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Warning {
+    pub(crate) detail: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Plots {
+    pub(crate) kinds: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Preprocessed {
+    pub(crate) trial: String,
+    pub(crate) estimator: String,
+    pub(crate) decisions: Vec<Decision>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Decision {
+    pub(crate) column: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) became: Vec<String>,
+    pub(crate) why: String,
 }
 
 #[derive(Debug, Deserialize)]

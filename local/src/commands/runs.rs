@@ -1,13 +1,15 @@
 //! `fettle runs`: training, under way and done.
 
 use super::{Session, watch};
-use crate::api::{Page, Run};
+use crate::api::{Page, Plots, Preprocessed, Run};
 use crate::client::{Reply, route};
-use crate::failure::Result;
-use crate::output::{BOLD, DIM, styled};
+use crate::failure::{Failure, Result};
+use crate::output::{self, BAD, BOLD, DIM, GOOD, styled};
 use crate::tables;
 use clap::Subcommand;
 use comfy_table::Cell;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// How wide a leaderboard with the trials' ids is, in characters.
 const WITH_TRIALS: u16 = 105;
@@ -21,6 +23,17 @@ pub(crate) enum Runs {
     Show {
         /// The run's id
         id: String,
+        /// Write the plots of the best trials, and the report, into this folder
+        #[arg(long, value_name = "DIR")]
+        plots: Option<PathBuf>,
+    },
+    /// What became of each column, and why
+    Preprocessing {
+        /// The run's id
+        id: String,
+        /// For this trial, not the best
+        #[arg(long)]
+        trial: Option<String>,
     },
     /// Watch a run until it ends
     Watch {
@@ -42,9 +55,18 @@ impl Runs {
                 let reply = client.list(&["runs"])?;
                 session.show(&reply, || Ok(list(&reply.read()?)))
             }
-            Runs::Show { id } => {
+            Runs::Show { id, plots } => {
                 let reply = client.get(route(&["runs", id]))?;
+                if let Some(folder) = plots {
+                    draw(session, &reply.read()?, folder)?;
+                }
                 session.show(&reply, || Ok(show(&reply.read()?)))
+            }
+            Runs::Preprocessing { id, trial } => {
+                let path = ["runs", id, "preprocessing"];
+                let query: Vec<(&str, &str)> = trial.iter().map(|trial| ("trial", trial.as_str())).collect();
+                let reply = client.get(route(&path).query(&query))?;
+                session.show(&reply, || Ok(preprocessed(&reply.read()?)))
             }
             Runs::Watch { id } => finish(session, id),
             Runs::Cancel { id } => {
@@ -61,6 +83,53 @@ pub(crate) fn finish(session: &Session, id: &str) -> Result<()> {
     let run: Run = reply.read()?;
     session.show(&reply, || Ok(show(&run)))?;
     watch::verdict(&run)
+}
+
+/// Trials whose plots are written: more of them nobody looks at.
+const DRAWN: usize = 5;
+
+/// Writes the report and the plots of the best trials.
+fn draw(session: &Session, run: &Run, folder: &Path) -> Result<()> {
+    let write = |path: &Path, text: &str| {
+        fs::create_dir_all(path.parent().unwrap_or(folder))
+            .and_then(|()| fs::write(path, text))
+            .map_err(|error| Failure::file(path, error))
+    };
+    let report = session.client.get(route(&["runs", &run.id, "report"]))?;
+    write(&folder.join("report.html"), &report.0)?;
+    let mut drawn = 0;
+    for trial in run.leaderboard.iter().filter(|trial| trial.rank.is_some()).take(DRAWN) {
+        let place = ["runs", &run.id, "trials", &trial.trial, "plots"];
+        let plots: Plots = session.client.get(route(&place))?.read()?;
+        for kind in &plots.kinds {
+            let [runs, id, trials, of, plots] = place;
+            let path = [runs, id, trials, of, plots, kind];
+            let svg = session.client.get(route(&path).query(&[("format", "svg")]))?;
+            let name = format!("{}-{}", trial.rank.unwrap_or_default(), trial.estimator);
+            write(&folder.join(name).join(format!("{kind}.svg")), &svg.0)?;
+            drawn += 1;
+        }
+    }
+    output::note(&format!("{} report.html and {drawn} plots in {}", styled(GOOD, "wrote"), folder.display()));
+    Ok(())
+}
+
+fn preprocessed(done: &Preprocessed) -> String {
+    let mut lines = tables::table(&["column", "type", "becomes", "why"]);
+    for decision in &done.decisions {
+        let became = match decision.became.as_slice() {
+            [] => "nothing".to_owned(),
+            [one] => one.clone(),
+            [first, .., last] => format!("{first} … {last} ({})", decision.became.len()),
+        };
+        lines.add_row([
+            Cell::new(&decision.column),
+            Cell::new(&decision.kind),
+            Cell::new(became),
+            Cell::new(&decision.why),
+        ]);
+    }
+    format!("{} ({})\n{}", styled(BOLD, &done.estimator), done.trial, tables::text(&lines))
 }
 
 fn list(page: &Page<Run>) -> String {
@@ -105,6 +174,7 @@ fn show(run: &Run) -> String {
     if !wide {
         parts.push(styled(DIM, " a wider terminal, or --json, shows the trials' ids"));
     }
+    parts.extend(run.warnings.iter().map(|warning| format!("{} {}", styled(BAD, "look:"), warning.detail)));
     parts.extend(run.more.iter().map(|more| styled(DIM, format!("with more time: {more}"))));
     parts.join("\n")
 }

@@ -31,7 +31,13 @@ const SELDOM: &[(&str, &str, &str)] = &[
 fn tour(client: &Client) {
     let run = client.trained();
     let id = run["id"].as_str().unwrap();
+    let trial = run["leaderboard"][0]["trial"].as_str().unwrap();
     for path in [
+        "/v1/estimators",
+        &format!("/v1/runs/{id}/preprocessing"),
+        &format!("/v1/runs/{id}/report"),
+        &format!("/v1/runs/{id}/trials/{trial}/plots"),
+        &format!("/v1/runs/{id}/trials/{trial}/plots/confusion_matrix?format=svg"),
         "/v1/datasets",
         "/v1/datasets/penguins/profile",
         "/v1/datasets/penguins/preview",
