@@ -38,7 +38,7 @@ pub(crate) enum Command {
     #[command(subcommand, visible_alias = "dataset")]
     Datasets(datasets::Datasets),
     /// Train and rank models on a data set
-    Train(train::Train),
+    Train(Box<train::Train>),
     /// Look at runs of training
     #[command(subcommand, visible_alias = "run")]
     Runs(runs::Runs),

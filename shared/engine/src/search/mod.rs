@@ -228,22 +228,20 @@ fn more(plan: &Plan, done: &[Outcome], tuned: u32, time: Time) -> Vec<String> {
         more.push(format!("try what had no time or failed: {}", left.join(", ")));
     }
     let contenders = contenders(&ranked(plan.metric, done));
-    if let (true, Some(best)) = (plan.mode.tunes() && time.budget_s.is_some(), contenders.first()) {
-        if tuned < MOST_TUNED {
-            more.push(format!(
-                "tune {} further: {tuned} sets of parameters were tried of at most {MOST_TUNED}",
-                best.name()
-            ));
-        }
+    let tunes = plan.mode.tunes() && time.budget_s.is_some() && tuned < MOST_TUNED;
+    if let Some(best) = contenders.first().filter(|_| tunes) {
+        more.push(format!(
+            "tune {} further: {tuned} sets of parameters were tried of at most {MOST_TUNED}",
+            best.name()
+        ));
     }
-    match plan.mode {
-        Mode::Compare => {
-            more.push("\"plan\": \"auto\" would tune the best estimators and combine them".into())
-        }
-        Mode::Tune => more.push("\"plan\": \"auto\" would also combine the best trials".into()),
-        Mode::Ensemble => more.push("\"plan\": \"auto\" would also tune the best estimators".into()),
-        Mode::Auto => {}
-    }
+    let other = match plan.mode {
+        Mode::Compare => "would tune the best estimators and combine them",
+        Mode::Tune => "would also combine the best trials",
+        Mode::Ensemble => "would also tune the best estimators",
+        Mode::Auto => return more,
+    };
+    more.push(format!("\"plan\": \"auto\" {other}"));
     more
 }
 

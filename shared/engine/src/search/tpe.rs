@@ -70,12 +70,11 @@ impl Space {
     fn of(parameter: &Parameter) -> Option<Space> {
         let whole = matches!(parameter.domain, Domain::Integer { .. } | Domain::AutoInteger { .. });
         match (parameter.search, parameter.domain) {
-            (Search::Fixed, _) => None,
             (Search::Between(low, high), _) => Some(Space::Range { low, high, log: false, whole }),
             (Search::Log(low, high), _) => Some(Space::Range { low, high, log: true, whole }),
             (Search::Every, Domain::Choice { of, .. }) => Some(Space::Words(of)),
             (Search::Every, Domain::Flag { .. }) => Some(Space::Flag),
-            (Search::Every, _) => None,
+            (Search::Fixed | Search::Every, _) => None,
         }
     }
 
