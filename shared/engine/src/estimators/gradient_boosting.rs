@@ -168,6 +168,11 @@ const PARAMETERS: &[Parameter] = &[
     TWEEDIE_POWER,
 ];
 
+/// The bins of a feature: with few rows most of a fit would be looking through bins that hold one row.
+fn bins(rows: usize) -> usize {
+    (rows / 8).clamp(64, 256)
+}
+
 /// The leaves of a tree that is grown by leaf: half the root of the rows, so that a leaf has twice that
 /// many.
 fn most_leaves(rows: usize) -> usize {
@@ -212,6 +217,7 @@ fn params(fit: &Fit, outcome: Outcome) -> Result<TrainingParams, FitError> {
     let mut params = TrainingParams::builder()
         .seed(fit.seed)
         .tree_method(TreeMethod::Hist)
+        .max_bin(bins(fit.x.rows()))
         .eta(fit.params.number("learning_rate"))
         .subsample(fit.params.number("subsample"))
         .colsample_bytree(fit.params.number("colsample"))
