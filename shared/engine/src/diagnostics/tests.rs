@@ -100,10 +100,6 @@ fn sound(made: &Diagnostics) {
         }
         assert!(svg.contains("viewBox=") && svg.ends_with("</svg>\n"), "{kind:?}");
         assert!(svg.len() < 400_000, "{kind:?} has {} bytes", svg.len());
-        // To look at: cargo test with this set.
-        if let Some(folder) = option_env!("FETTLE_PLOTS") {
-            std::fs::write(format!("{folder}/{}-{}.svg", made.metric.name(), kind.name()), svg).unwrap();
-        }
     }
     for kind in Kind::ALL {
         assert_eq!(made.svg(kind).is_some(), made.kinds().contains(&kind));
@@ -253,8 +249,5 @@ fn a_report_is_one_page_that_runs_nothing() {
     assert!(page.contains("0.921 ± 0.012") && page.contains("failed"));
     assert_eq!(page.matches("<svg ").count(), made.kinds().len());
     assert!(page.len() < 1_000_000, "{} bytes", page.len());
-    if let Some(folder) = option_env!("FETTLE_PLOTS") {
-        std::fs::write(format!("{folder}/report.html"), page).unwrap();
-    }
     assert_eq!(json!(made.kinds()).as_array().map(Vec::len), Some(made.kinds().len()));
 }
