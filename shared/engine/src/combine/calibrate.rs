@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::estimators::platt::{Scored, Sigmoid};
+use crate::estimators::sigmoid;
+
 /// Probabilities are taken no nearer to 0 and 1 than this before their log odds are.
 const NEAREST: f64 = 1e-6;
-/// Newton's method is at its end after a handful of steps.
-const STEPS: usize = 50;
 
 /// The correction of one class's probability. The order of variants is part of the artifact's format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,65 +26,13 @@ pub(crate) enum Curve {
 }
 
 impl Curve {
-    /// The best slope and offset for probabilities of a class and whether each row is of it. O(rows).
-    ///
-    /// As Platt has it, truths are drawn in a little, so that a perfect separation has an optimum.
+    /// The slope and offset under which the truth is likeliest, for probabilities of a class and whether
+    /// each row is of it. A model that ranks the wrong way round is not turned around: it is said to know
+    /// nothing. O(rows).
     pub(super) fn sigmoid(given: &[f64], is: &[bool]) -> Curve {
-        let positive = is.iter().filter(|is| **is).count() as f64;
-        let negative = is.len() as f64 - positive;
-        let (high, low) = ((positive + 1.0) / (positive + 2.0), 1.0 / (negative + 2.0));
-        let (mut slope, mut offset) = (1.0, 0.0);
-        let scores: Vec<f64> = given.iter().map(|p| odds(*p)).collect();
-        let truth = |is: bool| if is { high } else { low };
-        let loss = |slope: f64, offset: f64| -> f64 {
-            let each = scores.iter().zip(is).map(|(score, is)| {
-                let z = slope * score + offset;
-                // ln(1 + exp(z)) − truth · z, without overflow.
-                z.max(0.0) + (-z.abs()).exp().ln_1p() - truth(*is) * z
-            });
-            each.sum()
-        };
-        let mut now = loss(slope, offset);
-        for _ in 0..STEPS {
-            let (mut g, mut h) = ([0.0; 2], [1e-9, 0.0, 1e-9]);
-            for (score, is) in scores.iter().zip(is) {
-                let p = 1.0 / (1.0 + (-(slope * score + offset)).exp());
-                let (residual, curvature) = (p - truth(*is), p * (1.0 - p));
-                g[0] += residual * score;
-                g[1] += residual;
-                h[0] += curvature * score * score;
-                h[1] += curvature * score;
-                h[2] += curvature;
-            }
-            let determinant = h[0] * h[2] - h[1] * h[1];
-            if determinant.abs() < 1e-12 {
-                break;
-            }
-            let step = [(h[2] * g[0] - h[1] * g[1]) / determinant, (h[0] * g[1] - h[1] * g[0]) / determinant];
-            let mut share = 1.0;
-            let better = loop {
-                let (a, b) = (slope - share * step[0], offset - share * step[1]);
-                let then = loss(a, b);
-                if then < now {
-                    (slope, offset) = (a, b);
-                    break Some(then);
-                }
-                share *= 0.5;
-                if share < 1e-6 {
-                    break None;
-                }
-            };
-            match better {
-                Some(then) if now - then > 1e-10 * now.abs() => now = then,
-                _ => break,
-            }
-        }
-        // A model that ranks the wrong way round is not turned around: it is said to know nothing.
-        if slope < 0.0 {
-            let share = (positive + 1.0) / (is.len() as f64 + 2.0);
-            (slope, offset) = (0.0, odds(share));
-        }
-        Curve::Sigmoid { slope, offset }
+        let scored: Vec<Scored> = given.iter().zip(is).map(|(p, is)| (odds(*p), *is, 1.0)).collect();
+        let Sigmoid { slope, intercept } = Sigmoid::fit(&scored);
+        Curve::Sigmoid { slope, offset: intercept }
     }
 
     /// The rising steps nearest to the truth, by pooling neighbours that fall. O(rows log rows).
@@ -131,7 +80,7 @@ impl Curve {
 
     fn apply(&self, p: f64) -> f64 {
         match self {
-            Curve::Sigmoid { slope, offset } => 1.0 / (1.0 + (-(slope * odds(p) + offset)).exp()),
+            Curve::Sigmoid { slope, offset } => sigmoid(slope * odds(p) + offset),
             Curve::Steps { given, meant } => {
                 let (p, last) = (p as f32, given.len() - 1);
                 let after = given.partition_point(|x| *x < p);

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use self::calibrate::Curve;
 use crate::estimators::{Fit, FitError, Fitted, Params, Target, find};
 use crate::matrix::Matrix;
+use crate::metrics::log_loss;
 use crate::plan::{Origin, TrialSpec};
 
 /// How trials are combined.
@@ -200,17 +201,13 @@ fn features(predictions: &[Vec<f64>], outputs: usize) -> Matrix {
 
 /// What combining makes small: the mean log loss, or the mean squared error.
 fn loss(truth: &Target, predictions: &[f64]) -> f64 {
-    let sum: f64 = match truth {
-        Target::Classes { codes, count } => predictions
-            .chunks_exact(*count)
-            .zip(codes)
-            .map(|(row, code)| -row[*code as usize].max(1e-15).ln())
-            .sum(),
+    match truth {
+        Target::Classes { codes, count } => log_loss(codes, *count, predictions),
         Target::Numbers(values) => {
-            predictions.iter().zip(values).map(|(got, truth)| (got - truth).powi(2)).sum()
+            let squares = predictions.iter().zip(values).map(|(got, truth)| (got - truth).powi(2));
+            squares.sum::<f64>() / values.len() as f64
         }
-    };
-    sum / truth.len() as f64
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod sharpness;
 pub use self::committee::Committee;
 use self::sharpness::sharpness;
 use super::held_out::{FEWEST_TO_HOLD_OUT, hold_out};
+use super::least_squares::weights;
 use super::memory::{bytes, tree_memory};
 use super::{Domain, Encoding, Estimator, Fit, FitError, Fitted, Needs, Parameter, Search, Target};
 use crate::metrics::Task;
@@ -59,10 +60,7 @@ impl Estimator for AdaBoost {
     }
 
     fn fit(&self, fit: &Fit) -> Result<Fitted, FitError> {
-        let weights: Vec<f64> = match fit.weights {
-            Some(weights) => weights.iter().map(|&weight| f64::from(weight)).collect(),
-            None => vec![1.0; fit.x.rows()],
-        };
+        let weights = weights(fit);
         let series = match fit.y {
             Target::Numbers(values) => boost_numbers(fit, weights, values)?,
             Target::Classes { codes, .. } => boost_classes(fit, weights, codes)?,
@@ -260,8 +258,8 @@ fn be_sure(fit: &Fit, codes: &[u32], count: usize) -> Result<f64, FitError> {
     }
     let labels: Vec<f32> = codes.iter().map(|&code| code as f32).collect();
     let (_, held_out) = hold_out(&labels, fit.seed);
-    let weight = |row: usize| fit.weights.map_or(1.0, |weights| f64::from(weights[row]));
-    let mut weights: Vec<f64> = (0..rows).map(weight).collect();
+    let own = weights(fit);
+    let mut weights = own.clone();
     for &row in &held_out {
         weights[row] = 0.0;
     }
@@ -271,7 +269,7 @@ fn be_sure(fit: &Fit, codes: &[u32], count: usize) -> Result<f64, FitError> {
     let series = boost_classes(fit, weights, codes)?;
     let committee = Committee::new(series.forest, &series.votes, 1.0);
     let shares = committee.shares_of_votes(fit.x, &held_out);
-    let truth = held_out.iter().map(|&row| (codes[row], weight(row)));
+    let truth = held_out.iter().map(|&row| (codes[row], own[row]));
     Ok(sharpness(&shares, truth, count))
 }
 

@@ -258,7 +258,7 @@ impl FittedLinear {
     }
 }
 
-pub(super) fn sigmoid(score: f64) -> f64 {
+pub(crate) fn sigmoid(score: f64) -> f64 {
     1.0 / (1.0 + (-score).exp())
 }
 

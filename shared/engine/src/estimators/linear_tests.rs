@@ -3,22 +3,11 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::tests::fit;
 use super::*;
 
 const REGRESSIONS: [&str; 7] = ["linear", "ridge", "bayesian_ridge", "lasso", "elastic_net", "omp", "huber"];
 const CLASSIFIERS: [&str; 5] = ["logistic", "ridge_classifier", "lda", "qda", "bernoulli_nb"];
-
-fn fit(
-    name: &str,
-    params: &Value,
-    x: &Matrix,
-    y: &Target,
-    weights: Option<&[f32]>,
-) -> Result<Fitted, FitError> {
-    let estimator = find(name).unwrap();
-    let params = Params::check(estimator.parameters(), params.as_object().unwrap()).unwrap();
-    estimator.fit(&Fit { x, y, weights, seed: 7, params: &params })
-}
 
 /// Values without structure, the same everywhere.
 fn value(i: usize) -> f32 {

@@ -7,13 +7,13 @@ use super::*;
 const ROWS: usize = 60;
 
 /// `rows` × `cols` of sin(1.7 i (j + 1) + j): values without structure, the same everywhere.
-fn waves(rows: usize, cols: usize, shift: f64) -> Matrix {
+pub(super) fn waves(rows: usize, cols: usize, shift: f64) -> Matrix {
     let value = |i: usize, j: usize| f64::from((1.7 * (i * (j + 1)) as f64 + j as f64).sin() as f32) + shift;
     let data = (0..cols).flat_map(|j| (0..rows).map(move |i| value(i, j) as f32)).collect();
     Matrix::new(rows, cols, data)
 }
 
-fn noise(i: usize) -> f64 {
+pub(super) fn noise(i: usize) -> f64 {
     (5.1 * i as f64).sin()
 }
 
@@ -33,7 +33,7 @@ fn numbers(x: &Matrix) -> Target {
     Target::Numbers((0..x.rows()).map(y).collect())
 }
 
-fn fit(
+pub(super) fn fit(
     name: &str,
     params: &Value,
     x: &Matrix,
@@ -49,7 +49,7 @@ fn predict(name: &str, params: &Value, x: &Matrix, y: &Target, query: &Matrix) -
     fit(name, params, x, y, None).unwrap().predict(query)
 }
 
-fn assert_close(got: &[f64], expected: &[f64], tolerance: f64) {
+pub(super) fn assert_close(got: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(got.len(), expected.len());
     for (a, b) in got.iter().zip(expected) {
         assert!((a - b).abs() <= tolerance, "{got:?}\n{expected:?}");
@@ -156,6 +156,25 @@ fn equal_rows_are_asked_together() {
     assert_close(&got, &[0.5; 4], 1e-12);
     let y = Target::Numbers((0..8).map(f64::from).collect());
     assert_close(&predict("knn", &json!({"neighbours": 3}), &x, &y, &near), &[1.5, 5.5], 1e-12);
+}
+
+/// A fitted estimator whose stored bytes were changed, each in three ways: what still reads and checks must
+/// predict without a panic.
+pub(super) fn assert_tampering_is_survived(fitted: &Fitted, outputs: usize, query: &Matrix) {
+    let bytes = postcard::to_stdvec(fitted).unwrap();
+    let mut read = 0;
+    for place in 0..bytes.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut bytes = bytes.clone();
+            bytes[place] ^= flip;
+            let Ok(fitted) = postcard::from_bytes::<Fitted>(&bytes) else { continue };
+            if fitted.check(query.cols(), outputs).is_ok() {
+                read += 1;
+                fitted.predict(query);
+            }
+        }
+    }
+    assert!(read > 100);
 }
 
 fn targets(x: &Matrix) -> [(Task, Target); 3] {

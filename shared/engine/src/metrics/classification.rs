@@ -90,7 +90,8 @@ impl Confusion {
     }
 }
 
-fn log_loss(codes: &[u32], classes: usize, probabilities: &[f64]) -> f64 {
+/// Minus the mean logarithm of the probability given to the true class.
+pub(crate) fn log_loss(codes: &[u32], classes: usize, probabilities: &[f64]) -> f64 {
     let total: f64 = codes
         .iter()
         .zip(probabilities.chunks_exact(classes))

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::classification::rank_auc;
+pub(crate) use self::classification::{log_loss, rank_auc};
 use crate::estimators::Target;
 
 /// What there is to learn from a target.

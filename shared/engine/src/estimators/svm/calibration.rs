@@ -1,7 +1,7 @@
 //! One machine for each class against the rest, with probabilities.
 
 use super::examples::Examples;
-use super::platt::{Scored, Sigmoid};
+use crate::estimators::platt::{Scored, Sigmoid};
 use crate::estimators::{FitError, Target};
 use crate::matrix::Matrix;
 use crate::split::Split;

@@ -59,7 +59,7 @@ impl<T: Copy + PartialEq> Examples<T> {
         distinct.sort_unstable_by_key(|&(row, _)| row);
         let rows: Vec<u32> = distinct.iter().map(|&(row, _)| row).collect();
         Ok(Examples {
-            x: take(x, &rows),
+            x: x.take(&rows),
             y: rows.iter().map(|&row| y[row as usize]).collect(),
             weights: distinct.iter().map(|&(_, weight)| weight).collect(),
         })
@@ -72,19 +72,11 @@ impl<T: Copy + PartialEq> Examples<T> {
     /// These rows, in this order.
     pub(super) fn take(&self, rows: &[u32]) -> Examples<T> {
         Examples {
-            x: take(&self.x, rows),
+            x: self.x.take(rows),
             y: rows.iter().map(|&row| self.y[row as usize]).collect(),
             weights: rows.iter().map(|&row| self.weights[row as usize]).collect(),
         }
     }
-}
-
-fn take(x: &Matrix, rows: &[u32]) -> Matrix {
-    let data = (0..x.cols()).flat_map(|col| {
-        let values = x.col(col);
-        rows.iter().map(move |&row| values[row as usize])
-    });
-    Matrix::new(rows.len(), x.cols(), data.collect())
 }
 
 /// One more value in a row's key: multiplication spreads low bits up, rotation brings high ones down.

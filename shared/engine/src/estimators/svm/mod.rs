@@ -6,7 +6,6 @@ mod descent;
 mod examples;
 mod kernel;
 mod machine;
-mod platt;
 mod smo;
 
 pub(super) use self::calibration::{Learner, calibrated};

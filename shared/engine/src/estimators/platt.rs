@@ -11,25 +11,25 @@ const SHORTEST: f64 = 1e-10;
 const DECREASE: f64 = 1e-4;
 
 /// A score, whether the truth is the class, and how much the row counts.
-pub(super) type Scored = (f64, bool, f64);
+pub(crate) type Scored = (f64, bool, f64);
 
 /// The log odds of a score are `slope · score + intercept`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Sigmoid {
-    pub(super) slope: f64,
-    pub(super) intercept: f64,
+pub(crate) struct Sigmoid {
+    pub(crate) slope: f64,
+    pub(crate) intercept: f64,
 }
 
 impl Sigmoid {
     /// The same odds whatever the score: those of the rows, with half a row more on each side.
-    pub(super) fn constant(positive: f64, negative: f64) -> Sigmoid {
+    pub(crate) fn constant(positive: f64, negative: f64) -> Sigmoid {
         Sigmoid { slope: 0.0, intercept: ((positive + 0.5) / (negative + 0.5)).ln() }
     }
 
     /// The sigmoid under which the truth is most likely. Truths are taken as a little uncertain, by
     /// their number, so that separable scores have an optimum. Scores that fall where the class is
     /// found tell nothing: the odds are then constant. O(rows) a step.
-    pub(super) fn fit(scored: &[Scored]) -> Sigmoid {
+    pub(crate) fn fit(scored: &[Scored]) -> Sigmoid {
         let weight = |class: bool| {
             scored.iter().filter(|(_, positive, _)| *positive == class).map(|(_, _, weight)| weight).sum()
         };
@@ -56,7 +56,7 @@ impl Sigmoid {
             let (mut g, mut h) = ([0.0; 2], [RIDGE, 0.0, RIDGE]);
             for &(score, class, weight) in scored {
                 let score = score / unit;
-                let p = 1.0 / (1.0 + (-(sigmoid.slope * score + sigmoid.intercept)).exp());
+                let p = super::linear::sigmoid(sigmoid.slope * score + sigmoid.intercept);
                 let (residual, curvature) = (weight * (p - truth(class)), weight * p * (1.0 - p));
                 g = [g[0] + residual * score, g[1] + residual];
                 h = [h[0] + curvature * score * score, h[1] + curvature * score, h[2] + curvature];
