@@ -6,7 +6,7 @@ use fettle_backend::permission::Permission::{Read, Write};
 use fettle_backend::ports::QueueName;
 use fettle_backend::problem::{Problem, Result};
 use fettle_backend::record::{List, PageRequest};
-use fettle_backend::runs::{self, Estimator, Events, NewRun, Plots, Preprocessed, Run};
+use fettle_backend::runs::{self, Estimator, Events, Format, NewRun, Plots, Preprocessed, Run};
 use std::future::ready;
 
 /// This package's operations.
@@ -112,19 +112,16 @@ async fn plots(app: &App, call: Call) -> Result<Reply> {
 
 async fn plot(app: &App, call: Call) -> Result<Reply> {
     let format: Option<String> = call.query("format")?;
-    let workspace = call.workspace()?;
-    let (run, trial, kind) = (call.path("run"), call.path("trial"), call.path("kind"));
-    match format.as_deref() {
-        None | Some("json") => Reply::ok(&runs::plot(app, workspace, run, trial, kind).await?.0),
-        Some("svg") => {
-            let svg = runs::plot(app, workspace, run, trial, kind).await?.1;
-            Ok(Reply::text("image/svg+xml", svg))
-        }
+    let (format, content_type) = match format.as_deref() {
+        None | Some("json") => (Format::Json, "application/json"),
+        Some("svg") => (Format::Svg, "image/svg+xml"),
         Some(other) => {
-            Err(Problem::invalid("format", format!("there is no format `{other}`"))
-                .remedy("ask for json or svg"))
+            return Err(Problem::invalid("format", format!("there is no format `{other}`"))
+                .remedy("ask for json or svg"));
         }
-    }
+    };
+    let (run, trial, kind) = (call.path("run"), call.path("trial"), call.path("kind"));
+    Ok(Reply::text(content_type, runs::plot(app, call.workspace()?, run, trial, (kind, format)).await?))
 }
 
 async fn report(app: &App, call: Call) -> Result<Reply> {

@@ -4,6 +4,7 @@ use super::record::{RunRecord, RunStatus, TrialRecord, trial_key};
 use super::{TrialMessage, change, event, parts, scores, send_telling, telling};
 use crate::app::App;
 use crate::due::{self, Due, DueKey};
+use crate::events::Tell;
 use crate::ports::{QueueName, TrialJob, Write};
 use crate::problem::{Kind, Problem, Result};
 use crate::record::{create, load};
@@ -96,11 +97,7 @@ async fn end(app: &App, workspace: &str, seen: &RunRecord, more: &[String]) -> R
             return Ok(None);
         }
         record.more = more.to_vec();
-        let now = app.now();
-        let mut writes = vec![close(workspace, record, now)?];
-        writes.extend(record.due.take().as_ref().map(DueKey::remove));
-        let (message, write) = telling(workspace, record, now)?;
-        writes.push(write);
+        let (message, writes) = close(workspace, record, app.now())?;
         tell = Some(message);
         Ok(Some(writes))
     })
@@ -122,9 +119,29 @@ pub(crate) fn go_on_soon(workspace: &str, run: &mut RunRecord, now: Timestamp) -
     Ok(writes)
 }
 
-/// The run's last state and the event that says so.
-pub(crate) fn close(workspace: &str, run: &mut RunRecord, now: Timestamp) -> Result<Write> {
+/// A run's end, and the message that tells of it.
+pub(crate) fn close(workspace: &str, run: &mut RunRecord, now: Timestamp) -> Result<(Tell, Vec<Write>)> {
+    let told = last_event(workspace, run, now)?;
+    end_with(workspace, run, now, told)
+}
+
+/// The writes of a run that ends now with this event, and the message that tells of it.
+pub(super) fn end_with(
+    workspace: &str,
+    run: &mut RunRecord,
+    now: Timestamp,
+    event: Write,
+) -> Result<(Tell, Vec<Write>)> {
     run.finished_at = Some(now);
+    let mut writes = vec![event];
+    writes.extend(run.due.take().as_ref().map(DueKey::remove));
+    let (tell, write) = telling(workspace, run, now)?;
+    writes.push(write);
+    Ok((tell, writes))
+}
+
+/// The run's last state and the event that says so.
+fn last_event(workspace: &str, run: &mut RunRecord, now: Timestamp) -> Result<Write> {
     if let Some(best) = &run.best {
         run.status = RunStatus::Succeeded;
         let (summary, data) =

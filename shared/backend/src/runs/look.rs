@@ -1,10 +1,12 @@
 //! What is known of a run's trials beside their scores: plots, preprocessing, and the report.
 
-use super::record::{TrialRecord, artifact_key, diagnostics_key};
+use super::record::{TrialRecord, artifact_key, diagnostics_key, trial_key};
 use super::{find, parts, view};
 use crate::app::App;
+use crate::ids::is_id;
 use crate::ports::ErrorKind;
 use crate::problem::{Problem, Result};
+use crate::record::{Stored, load};
 use fettle_engine::Model;
 use fettle_engine::diagnostics::report::{Ranked, Report};
 use fettle_engine::diagnostics::{Diagnostics, Kind, Skipped};
@@ -38,7 +40,6 @@ pub struct Preprocessed {
 /// The trial of that id; the best when none is asked for.
 async fn trial(app: &App, workspace: &str, run: &str, trial: Option<&str>) -> Result<TrialRecord> {
     let record = find(app, workspace, run).await?.value;
-    let (_, trials) = parts(app, workspace, run).await?;
     let wanted = match (trial, record.best) {
         (Some(trial), _) => trial.to_owned(),
         (None, Some(best)) => best.trial,
@@ -47,7 +48,12 @@ async fn trial(app: &App, workspace: &str, run: &str, trial: Option<&str>) -> Re
         }
     };
     let missing = || Problem::not_found("trial", &wanted).remedy("the run's leaderboard lists them");
-    trials.into_iter().find(|trial| trial.id == wanted).ok_or_else(missing)
+    if !is_id(&wanted, "trl") {
+        return Err(missing());
+    }
+    let stored: Option<Stored<TrialRecord>> =
+        load(&*app.slots.database, &trial_key(workspace, run, &wanted)).await?;
+    Ok(stored.ok_or_else(missing)?.value)
 }
 
 async fn diagnostics(app: &App, workspace: &str, run: &str, trial: &TrialRecord) -> Result<Diagnostics> {
@@ -68,20 +74,38 @@ pub async fn plots(app: &App, workspace: &str, run: &str, of: &str) -> Result<Pl
     Ok(Plots { trial: trial.id, kinds: made.kinds(), skipped: made.skipped })
 }
 
-/// A plot: its numbers, and how it is drawn.
-pub async fn plot(app: &App, workspace: &str, run: &str, of: &str, kind: &str) -> Result<(Value, String)> {
+/// How a plot is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Its numbers.
+    Json,
+    /// Drawn.
+    Svg,
+}
+
+/// A plot, as text in that format.
+pub async fn plot(
+    app: &App,
+    workspace: &str,
+    run: &str,
+    of: &str,
+    (kind, format): (&str, Format),
+) -> Result<String> {
     let trial = trial(app, workspace, run, Some(of)).await?;
     let named = Kind::named(kind).ok_or_else(|| {
         let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
         Problem::not_found("plot", kind).remedy(format!("ask for one of: {}", names.join(", ")))
     })?;
     let made = diagnostics(app, workspace, run, &trial).await?;
-    let Some(svg) = made.svg(named) else {
+    let text = match format {
+        Format::Json => Some(made.data(named)).filter(|data| !data.is_null()).map(|data| data.to_string()),
+        Format::Svg => made.svg(named),
+    };
+    text.ok_or_else(|| {
         let reason = made.skipped.into_iter().find(|skipped| skipped.kind == named);
         let reason = reason.map_or_else(|| "it does not suit the task".to_owned(), |skipped| skipped.reason);
-        return Err(Problem::not_found("plot", kind).remedy(reason));
-    };
-    Ok((made.data(named), svg))
+        Problem::not_found("plot", kind).remedy(reason)
+    })
 }
 
 /// What became of each column, for a trial or the best one.
@@ -107,10 +131,11 @@ pub async fn report(app: &App, workspace: &str, run: &str) -> Result<String> {
     let (plan, trials) = parts(app, workspace, run).await?;
     let (mut winner, mut told) = (None, Vec::new());
     if let Some(best) = &record.best {
-        let trial = trial(app, workspace, run, Some(&best.trial)).await?;
-        winner = Some(diagnostics(app, workspace, run, &trial).await?);
+        let missing = || Problem::internal(format!("run {run} has no trial {}", best.trial));
+        let trial = trials.iter().find(|trial| trial.id == best.trial).ok_or_else(missing)?;
+        winner = Some(diagnostics(app, workspace, run, trial).await?);
         let sentence = |decision: Decision| format!("{}: {}", decision.column, decision.why);
-        told = decisions(app, workspace, &trial).await?.into_iter().map(sentence).collect();
+        told = decisions(app, workspace, trial).await?.into_iter().map(sentence).collect();
     }
     let title = format!("{} of {}", record.target, record.dataset.name);
     let (target, task, metric) = (record.target.clone(), record.task, record.metric);

@@ -6,7 +6,7 @@ mod record;
 mod view;
 
 pub(crate) use go_on::{close, go_on, go_on_soon};
-pub use look::{Plots, Preprocessed, plot, plots, preprocessing, report};
+pub use look::{Format, Plots, Preprocessed, plot, plots, preprocessing, report};
 pub(crate) use record::{
     ArtifactRef, Best, DatasetRef, FoldRecord, Lease, RunRecord, TrialRecord, artifact_key, diagnostics_key,
     event_key, heads, plan_key, predictions_key, run_key, trial_key, trials_partition,
@@ -16,7 +16,7 @@ pub(crate) use view::scores;
 
 use crate::app::App;
 use crate::datasets;
-use crate::due::{self, Due, DueKey};
+use crate::due::{self, Due};
 use crate::events::Tell;
 use crate::idempotency::{Idempotency, Seen};
 use crate::ids::is_id;
@@ -313,11 +313,8 @@ pub async fn cancel(app: &App, workspace: &str, run: &str) -> Result<Run> {
         }
         let now = app.now();
         record.status = RunStatus::Cancelled;
-        record.finished_at = Some(now);
-        let mut writes: Vec<Write> = record.due.take().iter().map(DueKey::remove).collect();
-        writes.push(event(workspace, record, now, "run.cancelled", "cancelled".to_owned(), Value::Null)?);
-        let (message, write) = telling(workspace, record, now)?;
-        writes.push(write);
+        let told = event(workspace, record, now, "run.cancelled", "cancelled".to_owned(), Value::Null)?;
+        let (message, writes) = go_on::end_with(workspace, record, now, told)?;
         tell = Some(message);
         Ok(Some(writes))
     })

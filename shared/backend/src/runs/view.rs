@@ -4,7 +4,7 @@ use super::record::{
     FoldRecord, LeaderboardEntry, Progress, Run, RunRecord, Score, TrialRecord, TrialStatus,
 };
 use fettle_engine::metrics::Metric;
-use fettle_engine::metrics::compare::compare;
+use fettle_engine::metrics::compare::{Spread, compare, spread};
 use fettle_engine::plan::Plan;
 use std::collections::BTreeMap;
 
@@ -142,10 +142,8 @@ pub(crate) fn scores(folds: &[FoldRecord]) -> BTreeMap<Metric, Score> {
 
 impl Score {
     fn of(folds: Vec<f64>) -> Self {
-        let n = folds.len() as f64;
-        let mean = folds.iter().sum::<f64>() / n;
-        let squares = folds.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-        let std = if folds.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 };
+        // Of no folds there is no score: whoever calls has some.
+        let Spread { mean, std } = spread(&folds).unwrap_or(Spread { mean: f64::NAN, std: 0.0 });
         Self { mean, std, folds }
     }
 }

@@ -7,7 +7,7 @@ use crate::problem::Result;
 use crate::record::{Stored, load, update};
 use crate::runs::{
     ArtifactRef, Best, FoldRecord, Lease, RunRecord, RunStatus, TrialMessage, TrialRecord, TrialStatus,
-    change, close, event, go_on, go_on_soon, run_key, scores, send_telling, telling, trial_key,
+    change, close, event, go_on, go_on_soon, run_key, scores, send_telling, trial_key,
 };
 use fettle_engine::metrics::Metric;
 use fettle_engine::search::Mode;
@@ -242,10 +242,8 @@ impl Claim {
                 writes.extend(go_on_soon(&workspace, record, now)?);
                 goes_on = true;
             } else if record.remaining == 0 && !record.status.is_over() {
-                writes.push(close(&workspace, record, now)?);
-                writes.extend(record.due.take().as_ref().map(DueKey::remove));
-                let (message, write) = telling(&workspace, record, now)?;
-                writes.push(write);
+                let (message, ending) = close(&workspace, record, now)?;
+                writes.extend(ending);
                 tell = Some(message);
             }
             Ok(Some(writes))
