@@ -1,11 +1,12 @@
 //! Predictions of a deployed model.
 
 use fettle_backend::app::App;
-use fettle_backend::deployments::{self, Answer, PredictRequest};
+use fettle_backend::deployments::{self, Answer};
 use fettle_backend::models::ModelSchema;
 use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::Predict;
 use fettle_backend::problem::Result;
+use fettle_backend::protocols::rows::{PredictRequest, read_csv, read_json};
 
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
@@ -37,11 +38,14 @@ pub fn operations() -> Vec<Operation> {
 }
 
 async fn rows(app: &App, call: Call) -> Result<Reply> {
-    let (workspace, deployment, id) = (call.workspace()?, call.path("deployment"), call.request_id.clone());
-    if call.content_type.as_deref() == Some("text/csv") {
-        return Reply::ok(&deployments::predict_csv(app, workspace, deployment, &call.body, id).await?);
-    }
-    Reply::ok(&deployments::predict(app, workspace, deployment, call.json::<PredictRequest>()?, id).await?)
+    let (deployment, limits) = (call.path("deployment"), &app.limits);
+    let scored = if call.content_type.as_deref() == Some("text/csv") {
+        deployments::ask(app, &call, deployment, |model| read_csv(model, limits, &call.body)).await?
+    } else {
+        let request = call.json::<PredictRequest>()?;
+        deployments::ask(app, &call, deployment, |model| read_json(model, limits, &request)).await?
+    };
+    Reply::ok(&scored.answer(&call.request_id))
 }
 
 async fn schema(app: &App, call: Call) -> Result<Reply> {

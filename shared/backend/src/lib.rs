@@ -20,6 +20,7 @@ pub mod operation;
 pub mod permission;
 pub mod ports;
 pub mod problem;
+pub mod protocols;
 pub mod queues;
 pub mod record;
 pub mod runs;

@@ -13,7 +13,7 @@ use crate::permission::Role;
 use crate::ports::{Caller, Key, Outgoing, QueueName, Write};
 use crate::problem::Result;
 use crate::record::PageRequest;
-use crate::{datasets, deployments, events, runs, trials};
+use crate::{datasets, deployments, events, protocols, runs, trials};
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -202,8 +202,10 @@ pub async fn a_workspace_is_the_same_elsewhere((from, to): Places, workspace: &s
     let deployment = deployments::show(&there, workspace, "shop").await.unwrap();
     assert_eq!((deployment.model.as_str(), deployment.version), ("toys", Some(1)));
     let request = serde_json::from_value(json!({ "rows": [{ "size": 3, "colour": "red" }] })).unwrap();
-    let answer = deployments::predict(&there, workspace, "shop", request, String::new()).await.unwrap();
-    assert!(json!(answer)["predictions"][0].is_object(), "{}", json!(answer));
+    let call = call(workspace, &[], None);
+    let read = |model: &_| protocols::rows::read_json(model, &there.limits, &request);
+    let scored = deployments::ask(&there, &call, "shop", read).await.unwrap();
+    assert_eq!(scored.predictions.len(), 1);
 }
 
 pub async fn what_was_under_way_goes_on_elsewhere((from, to): Places, workspace: &str) {

@@ -3,7 +3,7 @@
 mod predict;
 mod served;
 
-pub use predict::{Answer, PredictRequest, Prediction, predict, predict_csv};
+pub use predict::{Answer, Prediction, Scored, ask, check_rows};
 pub use served::ServedCache;
 
 use crate::app::App;

@@ -1,27 +1,20 @@
-//! Predictions of a deployed model.
+//! Predictions of a deployed model, by whichever protocol the rows came.
 
 use super::served::Served;
 use crate::app::App;
 use crate::limits::Limits;
+use crate::operation::Call;
 use crate::problem::{Kind, Problem, Result};
 use fettle_engine::artifact::{Model, Predictions};
-use fettle_engine::table::{Table, decode_csv_rows, decode_rows};
+use fettle_engine::table::Table;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// So many rows are predicted where the request is; more go to a thread of their own.
 const ROWS_AT_ONCE: usize = 64;
-
-/// Rows to predict.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PredictRequest {
-    /// One object a row: each of the schema's inputs by name; null for a missing value.
-    pub rows: Vec<Map<String, Value>>,
-}
 
 /// What is predicted for a row.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -46,35 +39,59 @@ pub struct Answer {
     pub request_id: String,
 }
 
-/// Predicts rows of JSON.
-pub async fn predict(
-    app: &App,
-    workspace: &str,
-    deployment: &str,
-    request: PredictRequest,
-    request_id: String,
-) -> Result<Answer> {
-    check_rows(&app.limits, request.rows.len())?;
-    let served = app.served.get(app, workspace, deployment).await?;
-    let table = decode_rows(served.model.fields(), &request.rows)?;
-    answer(served, table, request_id).await
+/// A table that a deployment has predicted.
+pub struct Scored {
+    /// The model's name.
+    pub name: Arc<str>,
+    /// Its version.
+    pub version: u32,
+    /// The model that answered.
+    pub model: Arc<Model>,
+    /// One a row.
+    pub predictions: Predictions,
 }
 
-/// Predicts rows of CSV, by a header that names the schema's inputs.
-pub async fn predict_csv(
+impl Scored {
+    /// In the platform's own form.
+    pub fn answer(&self, request_id: &str) -> Answer {
+        let predictions = (0..self.predictions.len()).map(|row| Prediction {
+            prediction: self.predictions.value(row),
+            probabilities: self.predictions.probabilities(row),
+        });
+        Answer {
+            predictions: predictions.collect(),
+            model: self.name.to_string(),
+            version: self.version,
+            request_id: request_id.to_owned(),
+        }
+    }
+}
+
+/// Has a deployment predict what `read` makes of a request, knowing the model that is to answer.
+pub async fn ask(
     app: &App,
-    workspace: &str,
+    call: &Call,
     deployment: &str,
-    body: &[u8],
-    request_id: String,
-) -> Result<Answer> {
-    let served = app.served.get(app, workspace, deployment).await?;
-    let table = decode_csv_rows(served.model.fields(), body, &app.limits.read)?;
+    read: impl FnOnce(&Model) -> Result<Table>,
+) -> Result<Scored> {
+    let Served { name, version, model } = app.served.get(app, call.workspace()?, deployment).await?;
+    let table = read(&model)?;
     check_rows(&app.limits, table.rows)?;
-    answer(served, table, request_id).await
+    let predictions = predict(&model, table).await?;
+    Ok(Scored { name, version, model, predictions })
 }
 
-fn check_rows(limits: &Limits, rows: usize) -> Result<()> {
+async fn predict(model: &Arc<Model>, table: Table) -> Result<Predictions> {
+    if table.rows <= ROWS_AT_ONCE {
+        return model.predict(&table).map_err(Problem::internal);
+    }
+    let model = Arc::clone(model);
+    let predicted = tokio::task::spawn_blocking(move || model.predict(&table)).await;
+    predicted.map_err(Problem::internal)?.map_err(Problem::internal)
+}
+
+/// Refuses a request of no rows, or of more than one may have.
+pub fn check_rows(limits: &Limits, rows: usize) -> Result<()> {
     if rows == 0 {
         return Err(Problem::invalid("rows", "there are no rows").remedy("send at least one row"));
     }
@@ -88,24 +105,4 @@ fn check_rows(limits: &Limits, rows: usize) -> Result<()> {
         .remedy(format!("send at most {limit} rows at a time")));
     }
     Ok(())
-}
-
-async fn answer(served: Served, table: Table, request_id: String) -> Result<Answer> {
-    let Served { name, version, model } = served;
-    let predictions = if table.rows <= ROWS_AT_ONCE {
-        rows_of(&model, &table)?
-    } else {
-        let model = Arc::clone(&model);
-        tokio::task::spawn_blocking(move || rows_of(&model, &table)).await.map_err(Problem::internal)??
-    };
-    Ok(Answer { predictions, model: name.to_string(), version, request_id })
-}
-
-fn rows_of(model: &Model, table: &Table) -> Result<Vec<Prediction>> {
-    let predictions: Predictions = model.predict(table).map_err(Problem::internal)?;
-    Ok((0..table.rows).map(|row| prediction(&predictions, row)).collect())
-}
-
-fn prediction(predictions: &Predictions, row: usize) -> Prediction {
-    Prediction { prediction: predictions.value(row), probabilities: predictions.probabilities(row) }
 }
