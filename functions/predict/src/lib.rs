@@ -1,10 +1,12 @@
-//! Predictions of a deployed model.
+//! Predictions of a deployed model, and what is written down of them.
 
 use fettle_backend::app::App;
 use fettle_backend::deployments::{self, Answer};
+use fettle_backend::metering::{self, Feedback, Told};
 use fettle_backend::models::ModelSchema;
 use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::Predict;
+use fettle_backend::ports::QueueName;
 use fettle_backend::problem::Result;
 use fettle_backend::protocols::rows::{PredictRequest, read_csv, read_json};
 
@@ -22,7 +24,22 @@ pub fn operations() -> Vec<Operation> {
         .size(1769, 29)
         .takes::<PredictRequest>()
         .gives::<Answer>(200)
-        .uses(&[Use::ReadState, Use::ReadObjects]),
+        .uses(&[Use::ReadState, Use::ReadObjects, Use::Send(QueueName::Served)]),
+        Operation::http(
+            "predict.feedback",
+            "POST",
+            "/v1/deployments/{deployment}/feedback",
+            Predict,
+            |app, call| Box::pin(feedback(app, call)),
+        )
+        .summary("Tell what really happened to a row that was predicted")
+        .takes::<Feedback>()
+        .gives::<Told>(200)
+        .uses(&[Use::ReadState, Use::WriteState]),
+        Operation::queue("predict.record", QueueName::Served, |app, call| Box::pin(record(app, call)))
+            .summary("Record what was served, ask the shadows, and take a canary's next step")
+            .size(1769, 60)
+            .uses(&[Use::ReadState, Use::WriteState, Use::ReadObjects]),
         Operation::http(
             "predict.schema",
             "GET",
@@ -50,4 +67,14 @@ async fn rows(app: &App, call: Call) -> Result<Reply> {
 
 async fn schema(app: &App, call: Call) -> Result<Reply> {
     Reply::ok(&deployments::schema(app, call.workspace()?, call.path("deployment")).await?)
+}
+
+async fn feedback(app: &App, call: Call) -> Result<Reply> {
+    let feedback = call.json::<Feedback>()?;
+    Reply::ok(&metering::tell(app, call.workspace()?, call.path("deployment"), feedback).await?)
+}
+
+async fn record(app: &App, call: Call) -> Result<Reply> {
+    metering::work(app, call.json()?).await?;
+    Ok(Reply::done())
 }

@@ -15,3 +15,4 @@ mod permissions;
 mod queues;
 mod revisions;
 mod secrets;
+mod serving;

@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::deployments::ServedCache;
 use crate::ids::Ids;
 use crate::limits::Limits;
+use crate::metering::Books;
 use crate::ports::{Auth, Compute, Database, Notifier, Queue, Secrets, Storage};
 use crate::trials::TrainerCache;
 use jiff::Timestamp;
@@ -45,6 +46,8 @@ pub struct App {
     pub version: &'static str,
     /// Models that are being served.
     pub served: ServedCache,
+    /// What was served and is not recorded yet.
+    pub books: Books,
     /// Tables that trials of this process share.
     pub trainers: TrainerCache,
     stopping: AtomicBool,
@@ -55,6 +58,7 @@ impl App {
     pub fn new(slots: Slots, clock: Arc<dyn Clock>, ids: Ids, limits: Limits, boot: String) -> Self {
         Self {
             served: ServedCache::new(limits.model_cache_bytes),
+            books: Books::default(),
             trainers: TrainerCache::default(),
             slots,
             clock,

@@ -14,6 +14,7 @@ mod idempotency;
 pub mod ids;
 pub mod keys;
 pub mod limits;
+pub mod metering;
 pub mod models;
 pub mod openapi;
 pub mod operation;

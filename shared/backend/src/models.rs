@@ -132,10 +132,20 @@ pub struct Model {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ModelRecord {
     id: String,
-    name: String,
+    pub(crate) name: String,
     latest: u32,
     pub(crate) aliases: BTreeMap<String, u32>,
+    /// Where each alias was before its last move.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) moved: BTreeMap<String, Moved>,
     created_at: Timestamp,
+}
+
+/// The last move of an alias.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Moved {
+    pub(crate) from: u32,
+    pub(crate) at: Timestamp,
 }
 
 fn models_partition(workspace: &str) -> String {
@@ -166,7 +176,7 @@ fn version_key(workspace: &str, id: &str, version: u32) -> Key {
 }
 
 fn view(stored: Stored<ModelRecord>) -> Model {
-    let ModelRecord { id, name, latest, aliases, created_at } = stored.value;
+    let ModelRecord { id, name, latest, aliases, created_at, .. } = stored.value;
     Model { name, id, latest, aliases, versions: None, created_at, revision: stored.revision }
 }
 
@@ -194,6 +204,7 @@ pub async fn register(app: &App, call: &Call, new: NewVersion) -> Result<ModelVe
                 name: new.name.clone(),
                 latest: 1,
                 aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
+                moved: BTreeMap::new(),
                 created_at: now,
             };
             (model.id.clone(), 1, create(key.clone(), &model)?)
@@ -367,9 +378,15 @@ pub async fn set_alias(
     }
     let model = find(app, workspace, name).await?;
     find_version(app, workspace, &model.value, to.version).await?;
-    change_aliases(app, workspace, name, if_match, |aliases| {
-        aliases.insert(alias.to_owned(), to.version);
-        if aliases.len() > MOST_ALIASES {
+    let at = app.now();
+    change_aliases(app, workspace, name, if_match, |model| {
+        match model.aliases.insert(alias.to_owned(), to.version) {
+            Some(from) if from != to.version => {
+                model.moved.insert(alias.to_owned(), Moved { from, at });
+            }
+            _ => {}
+        }
+        if model.aliases.len() > MOST_ALIASES {
             return Err(Problem::invalid("alias", format!("a model has at most {MOST_ALIASES} aliases")));
         }
         Ok(())
@@ -386,8 +403,9 @@ pub async fn remove_alias(
     alias: &str,
     if_match: Option<&str>,
 ) -> Result<Model> {
-    change_aliases(app, workspace, name, if_match, |aliases| {
-        aliases.remove(alias).map(|_| ()).ok_or_else(|| Problem::not_found("alias", alias))
+    change_aliases(app, workspace, name, if_match, |model| {
+        model.moved.remove(alias);
+        model.aliases.remove(alias).map(|_| ()).ok_or_else(|| Problem::not_found("alias", alias))
     })
     .await
 }
@@ -397,13 +415,13 @@ async fn change_aliases(
     workspace: &str,
     name: &str,
     if_match: Option<&str>,
-    make: impl Fn(&mut BTreeMap<String, u32>) -> Result<()>,
+    make: impl Fn(&mut ModelRecord) -> Result<()>,
 ) -> Result<Model> {
     let database = &*app.slots.database;
     for attempt in 0..ATTEMPTS {
         let Stored { value: mut model, revision } = find(app, workspace, name).await?;
         check_revision(if_match, revision)?;
-        make(&mut model.aliases)?;
+        make(&mut model)?;
         match database.write(&[update(model_key(workspace, name), &model, revision)?]).await {
             Ok(()) => return Ok(view(Stored { value: model, revision: revision + 1 })),
             Err(error) if error.is_conflict() => back_off(attempt, app.ids.random::<1>()[0]).await,

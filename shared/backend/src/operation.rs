@@ -82,6 +82,7 @@ impl Use {
             Use::Send(QueueName::Ingest) => "queue.send.ingest",
             Use::Send(QueueName::Trial) => "queue.send.trial",
             Use::Send(QueueName::Notify) => "queue.send.notify",
+            Use::Send(QueueName::Served) => "queue.send.served",
             Use::TendQueues => "queues.tend",
             Use::Keys => "keys",
             Use::Notify => "notify",
@@ -241,6 +242,8 @@ pub struct Call {
     pub idempotency_key: Option<String>,
     /// `If-Match`: the revision that the caller means to change.
     pub if_match: Option<String>,
+    /// `Fettle-Sticky`: whoever sends the same is answered by the same variant.
+    pub sticky: Option<String>,
     /// The body: a request's bytes, or a message's JSON.
     pub body: Vec<u8>,
     /// How often the message has been delivered, from 1; 0 for requests.

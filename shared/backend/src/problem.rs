@@ -41,6 +41,10 @@ pub enum Kind {
     Spec(&'static str),
     /// A row does not fit the model's schema.
     Row,
+    /// The deployment is paused.
+    Paused,
+    /// More requests than a limit lets in.
+    TooMany,
     /// The platform can not do it just now; the same request may succeed later.
     Unavailable,
     /// A fault of the platform's.
@@ -77,6 +81,8 @@ impl Kind {
             Kind::Table(code) => (422, *code, "The file can not be used as a table"),
             Kind::Spec(code) => (422, *code, "The run can not be planned"),
             Kind::Row => (422, "row-does-not-fit", "A row does not fit the model's schema"),
+            Kind::Paused => (503, "paused", "It is paused"),
+            Kind::TooMany => (429, "too-many-requests", "Over a limit of requests"),
             Kind::Unavailable => (503, "unavailable", "Not just now"),
             Kind::Internal => (500, "internal", "A fault of the platform"),
         };
@@ -170,6 +176,15 @@ impl Problem {
     #[must_use]
     pub fn at_field(mut self, field: impl Into<String>) -> Self {
         self.story.place.get_or_insert_default().field = Some(field.into());
+        self
+    }
+
+    /// With the field that it names as a part of another.
+    #[must_use]
+    pub(crate) fn below(mut self, field: &str) -> Self {
+        if let Some(inner) = self.story.place.as_mut().and_then(|place| place.field.as_mut()) {
+            *inner = format!("{field}.{inner}");
+        }
         self
     }
 

@@ -46,6 +46,7 @@ pub(crate) async fn call(
             .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
         idempotency_key: text("idempotency-key"),
         if_match: text("if-match"),
+        sticky: text("fettle-sticky"),
         body,
         deadline,
         request_id: request_id.clone(),
@@ -118,6 +119,7 @@ pub(crate) fn problem_answer(problem: &Problem, request_id: &str) -> Response<Ve
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     match body.status {
         401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+        429 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"))),
         503 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"))),
         _ => {}
     }

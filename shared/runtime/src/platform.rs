@@ -25,6 +25,9 @@ use tokio::time::Instant;
 /// How long the database of an emulator or a cloud is waited for at the start.
 const DATABASE_PATIENCE: Duration = Duration::from_mins(2);
 
+/// How often what was served is sent off to be recorded.
+const FLUSH: Duration = Duration::from_secs(1);
+
 /// What this process does of the platform's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -56,6 +59,7 @@ pub struct Platform {
     stop: watch::Sender<bool>,
     gateway: JoinHandle<()>,
     pump: Pump,
+    flusher: JoinHandle<()>,
     _local: Local,
 }
 
@@ -89,7 +93,8 @@ impl Platform {
         let router = gateway::router(&app, &operations, local.files.clone());
         let gateway = tokio::spawn(serve(listener, router, stopped.clone()));
         let pump = Pump::start(&app, &operations, config.workers, &stopped);
-        Ok(Self { url, admin_key, first_start, app, stop, gateway, pump, _local: local })
+        let flusher = tokio::spawn(flush(Arc::clone(&app), stopped));
+        Ok(Self { url, admin_key, first_start, app, stop, gateway, pump, flusher, _local: local })
     }
 
     /// Where it answers.
@@ -121,6 +126,8 @@ impl Platform {
         let _ = self.stop.send(true);
         let drained = async {
             let _ = self.gateway.await;
+            let _ = self.flusher.await;
+            send_noted(&self.app).await;
             self.pump.ended().await;
         };
         if tokio::time::timeout(deadline, drained).await.is_err() {
@@ -171,6 +178,23 @@ pub(crate) async fn admin_key(
         keys::install_first_admin(database, clock, &token).await?;
     }
     Ok(Some(token))
+}
+
+/// Sends off what was served, until the platform stops.
+async fn flush(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(FLUSH) => {}
+        }
+        send_noted(&app).await;
+    }
+}
+
+async fn send_noted(app: &App) {
+    if let Err(problem) = app.books.flush(app).await {
+        tracing::warn!(error = &problem as &dyn std::error::Error, "what was served is recorded later");
+    }
 }
 
 async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {

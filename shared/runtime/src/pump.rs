@@ -35,7 +35,7 @@ impl Pump {
                 Entry::Queue(queue) => {
                     let lanes = match queue {
                         QueueName::Trial => workers,
-                        QueueName::Ingest | QueueName::Notify => 1,
+                        QueueName::Ingest | QueueName::Notify | QueueName::Served => 1,
                     };
                     let worker = Worker { app: Arc::clone(app), queue, operation: Arc::clone(operation) };
                     for _ in 0..lanes {

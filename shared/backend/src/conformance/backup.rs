@@ -13,7 +13,7 @@ use crate::permission::Role;
 use crate::ports::{Caller, Key, Outgoing, QueueName, Write};
 use crate::problem::Result;
 use crate::record::PageRequest;
-use crate::{datasets, deployments, events, protocols, runs, trials};
+use crate::{datasets, deployments, events, metering, protocols, runs, trials};
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -79,7 +79,7 @@ fn table(rows: usize) -> Vec<u8> {
 async fn deliver(app: &App) {
     loop {
         let mut some = 0;
-        for queue in [QueueName::Ingest, QueueName::Trial, QueueName::Notify] {
+        for &queue in QueueName::ALL {
             let waiting = app.slots.queue.receive(queue, 10, Duration::ZERO, Duration::from_mins(1));
             for message in waiting.await.unwrap() {
                 some += 1;
@@ -97,6 +97,9 @@ async fn deliver(app: &App) {
                     }
                     QueueName::Notify => {
                         events::tell(app, &serde_json::from_value(message.body).unwrap()).await.unwrap();
+                    }
+                    QueueName::Served => {
+                        metering::work(app, serde_json::from_value(message.body).unwrap()).await.unwrap();
                     }
                 }
                 app.slots.queue.delete(queue, &message.receipt).await.unwrap();

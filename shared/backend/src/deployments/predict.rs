@@ -1,17 +1,22 @@
 //! Predictions of a deployed model, by whichever protocol the rows came.
 
-use super::served::Served;
+use super::choose::choose;
+use super::record::Settings;
+use super::served::{Serving, Variant};
 use crate::app::App;
 use crate::limits::Limits;
+use crate::metering::{Logged, LoggedRow, MOST_ROWS as MOST_LOGGED_ROWS, Noted, Outcome};
 use crate::operation::Call;
 use crate::problem::{Kind, Problem, Result};
 use fettle_engine::artifact::{Model, Predictions};
 use fettle_engine::table::Table;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// So many rows are predicted where the request is; more go to a thread of their own.
 const ROWS_AT_ONCE: usize = 64;
@@ -35,6 +40,8 @@ pub struct Answer {
     pub model: String,
     /// Its version.
     pub version: u32,
+    /// The variant of the deployment that it is.
+    pub variant: String,
     /// Names the request.
     pub request_id: String,
 }
@@ -45,6 +52,8 @@ pub struct Scored {
     pub name: Arc<str>,
     /// Its version.
     pub version: u32,
+    /// The variant of the deployment that it is.
+    pub variant: Arc<str>,
     /// The model that answered.
     pub model: Arc<Model>,
     /// One a row.
@@ -62,23 +71,100 @@ impl Scored {
             predictions: predictions.collect(),
             model: self.name.to_string(),
             version: self.version,
+            variant: self.variant.to_string(),
             request_id: request_id.to_owned(),
         }
     }
 }
 
-/// Has a deployment predict what `read` makes of a request, knowing the model that is to answer.
+/// Has a deployment predict what `read` makes of a request, knowing the model that is to answer. What is
+/// noted of it leaves later: nothing is written here.
 pub async fn ask(
     app: &App,
     call: &Call,
     deployment: &str,
     read: impl FnOnce(&Model) -> Result<Table>,
 ) -> Result<Scored> {
-    let Served { name, version, model } = app.served.get(app, call.workspace()?, deployment).await?;
+    let serving = app.served.get(app, call.workspace()?, deployment).await?;
+    let (at, began) = (app.now(), Instant::now());
+    serving.admit(app, at)?;
+    let variant = serving.choose(call.sticky.as_deref().unwrap_or(&call.request_id));
+    let keeps = is_sampled(&serving.settings, &call.request_id);
+    let has_room = keeps && app.books.has_room(&serving.id);
+    let scored = score(app, &serving, variant, read, has_room).await;
+    let outcome = match &scored {
+        Ok((scored, _)) => Outcome::Answered(scored.predictions.len()),
+        Err(problem) if problem.status() < 500 => Outcome::Refused,
+        Err(_) => Outcome::Failed,
+    };
+    let log = scored.as_ref().ok().and_then(|(scored, inputs)| {
+        let inputs = inputs.clone()?;
+        Some(logged(&serving, scored, inputs, call, at))
+    });
+    let noted = Noted {
+        workspace: &serving.workspace,
+        deployment: (&serving.id, &serving.name),
+        variant: &variant.name,
+        at,
+        took: began.elapsed(),
+        outcome,
+        log,
+    };
+    app.books.note(noted, keeps && !has_room);
+    scored.map(|(scored, _)| scored)
+}
+
+/// The first rows of a request, as they were read.
+type Inputs = Vec<Map<String, Value>>;
+
+async fn score(
+    app: &App,
+    serving: &Serving,
+    variant: &Variant,
+    read: impl FnOnce(&Model) -> Result<Table>,
+    is_logged: bool,
+) -> Result<(Scored, Option<Inputs>)> {
+    let model = app.served.model(app, &serving.workspace, variant).await?;
     let table = read(&model)?;
     check_rows(&app.limits, table.rows)?;
+    let inputs = is_logged.then(|| table.head(MOST_LOGGED_ROWS));
     let predictions = predict(&model, table).await?;
-    Ok(Scored { name, version, model, predictions })
+    let (name, version) = (Arc::clone(&serving.model), variant.version);
+    Ok((Scored { name, version, variant: Arc::clone(&variant.name), model, predictions }, inputs))
+}
+
+/// Whether a request is one of those that are kept.
+fn is_sampled(settings: &Settings, request_id: &str) -> bool {
+    match settings.log_sample {
+        None => true,
+        Some(share) => {
+            let weights = [(share * 100.0).round() as u32, 100 - (share * 100.0).round() as u32];
+            choose("log", request_id, weights) == 0 && share > 0.0
+        }
+    }
+}
+
+fn logged(serving: &Serving, scored: &Scored, inputs: Inputs, call: &Call, at: Timestamp) -> Logged {
+    let rows = inputs.into_iter().enumerate().map(|(row, inputs)| LoggedRow {
+        inputs,
+        prediction: scored.predictions.value(row),
+        probabilities: scored.predictions.probabilities(row),
+        shadows: BTreeMap::new(),
+        actual: None,
+    });
+    let mut logged = Logged {
+        request_id: call.request_id.clone(),
+        at,
+        variant: scored.variant.to_string(),
+        version: scored.version,
+        total: scored.predictions.len() as u64,
+        rows: rows.collect(),
+    };
+    // Shadows see all there is; what must not be kept is taken away once they have.
+    if !serving.has_shadows() {
+        logged.without(&serving.settings.sensitive);
+    }
+    logged
 }
 
 async fn predict(model: &Arc<Model>, table: Table) -> Result<Predictions> {

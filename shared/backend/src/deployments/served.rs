@@ -1,38 +1,53 @@
-//! Models that are being served, kept in memory.
+//! What a process knows of the deployments that it answers for, and the models that it keeps in memory.
 //!
-//! Which version a deployment serves is looked up every few seconds; an artifact is fetched once for
+//! Which versions a deployment serves is looked up every few seconds; an artifact is fetched once for
 //! all who ask at the same time, checked, and kept until others need the room.
 
-use super::{DeploymentRecord, find, no_version, served_version};
+use super::record::{DeploymentRecord, Settings};
+use super::{choose::choose, find, no_version, served_version};
 use crate::app::App;
+use crate::metering::between;
 use crate::models;
-use crate::problem::Result;
+use crate::problem::{Kind, Problem, Result};
 use fettle_engine::artifact::Model;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
-/// How long a deployment's version is served before it is looked up again.
+/// How long a deployment's versions are served before they are looked up again.
 const FRESH: SignedDuration = SignedDuration::from_secs(2);
 
-/// The most deployments whose version is remembered.
+/// The most deployments whose versions are remembered.
 const MOST_NAMES: usize = 10_000;
 
-/// What answers for a deployment.
-#[derive(Clone)]
-pub(crate) struct Served {
-    /// The model's name.
+/// A deployment as it answers.
+pub(crate) struct Serving {
+    pub(crate) workspace: Arc<str>,
+    pub(crate) id: Arc<str>,
     pub(crate) name: Arc<str>,
-    /// Its version.
+    /// The model's name.
+    pub(crate) model: Arc<str>,
+    pub(crate) settings: Settings,
+    pub(crate) variants: Vec<Variant>,
+    paused: bool,
+    /// How many requests all processes together had recorded in the minute of the look.
+    recorded: (i64, u64),
+    main: usize,
+}
+
+/// A variant as it answers.
+pub(crate) struct Variant {
+    pub(crate) name: Arc<str>,
     pub(crate) version: u32,
-    /// The artifact, loaded.
-    pub(crate) model: Arc<Model>,
+    pub(crate) shadow: bool,
+    weight: u32,
+    sha256: String,
 }
 
 struct Looked {
     at: Timestamp,
-    served: Served,
+    serving: Arc<Serving>,
 }
 
 struct Kept {
@@ -40,11 +55,43 @@ struct Kept {
     model: Arc<OnceCell<Arc<Model>>>,
 }
 
-/// The models in memory, up to a number of bytes.
+/// The deployments looked up, and the models in memory, up to a number of bytes.
 pub struct ServedCache {
     limit: usize,
     names: Mutex<HashMap<(String, String), Looked>>,
     models: Mutex<HashMap<(String, String), Kept>>,
+}
+
+impl Serving {
+    /// The variant that answers most.
+    pub(crate) fn main(&self) -> &Variant {
+        &self.variants[self.main]
+    }
+
+    /// The variant that answers whoever has the key.
+    pub(crate) fn choose(&self, key: &str) -> &Variant {
+        if self.main().weight == 100 {
+            return self.main();
+        }
+        &self.variants[choose(&self.id, key, self.variants.iter().map(|variant| variant.weight))]
+    }
+
+    /// Refuses a request while it is paused, or once it has had as many as it may in this minute.
+    pub(crate) fn admit(&self, app: &App, at: Timestamp) -> Result<()> {
+        if self.paused {
+            return Err(Problem::new(Kind::Paused, format!("deployment `{}` is paused", self.name))
+                .remedy(format!("POST /v1/deployments/{}/resume lets it answer again", self.name)));
+        }
+        let Some(limit) = self.settings.requests_per_minute else { return Ok(()) };
+        let (minute, recorded) = self.recorded;
+        let recorded = if minute == at.as_second().div_euclid(60) { recorded } else { 0 };
+        if app.books.admit(&self.id, at, recorded, u64::from(limit)) {
+            return Ok(());
+        }
+        let detail = format!("deployment `{}` has had its {limit} requests of this minute", self.name);
+        Err(Problem::new(Kind::TooMany, detail)
+            .remedy("try again in the next minute, send several rows a request, or raise the limit"))
+    }
 }
 
 impl ServedCache {
@@ -54,26 +101,22 @@ impl ServedCache {
     }
 
     /// What answers for a deployment now.
-    pub(crate) async fn get(&self, app: &App, workspace: &str, name: &str) -> Result<Served> {
+    pub(crate) async fn get(&self, app: &App, workspace: &str, name: &str) -> Result<Arc<Serving>> {
         let now = app.now();
         let id = (workspace.to_owned(), name.to_owned());
         if let Some(looked) = self.names.lock().unwrap_or_else(PoisonError::into_inner).get(&id)
             && now.duration_since(looked.at) < FRESH
         {
-            return Ok(looked.served.clone());
+            return Ok(Arc::clone(&looked.serving));
         }
-        let record: DeploymentRecord = find(app, workspace, name).await?.value;
-        let model = models::find(app, workspace, &record.model).await?.value;
-        let number = served_version(&model, &record.follows).ok_or_else(|| no_version(&record))?;
-        let version = models::find_version(app, workspace, &model, number).await?;
-        let model = self.load(app, workspace, &version.sha256).await?;
-        let served = Served { name: record.model.into(), version: number, model };
+        let record = find(app, workspace, name).await?.value;
+        let serving = Arc::new(look(app, workspace, record, now).await?);
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= MOST_NAMES {
             names.retain(|_, looked| now.duration_since(looked.at) < FRESH);
         }
-        names.insert(id, Looked { at: now, served: served.clone() });
-        Ok(served)
+        names.insert(id, Looked { at: now, serving: Arc::clone(&serving) });
+        Ok(serving)
     }
 
     /// Looks a deployment up anew at its next call.
@@ -82,8 +125,9 @@ impl ServedCache {
         self.names.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
-    async fn load(&self, app: &App, workspace: &str, sha256: &str) -> Result<Arc<Model>> {
-        let id = (workspace.to_owned(), sha256.to_owned());
+    /// A variant's model.
+    pub(crate) async fn model(&self, app: &App, workspace: &str, variant: &Variant) -> Result<Arc<Model>> {
+        let id = (workspace.to_owned(), variant.sha256.clone());
         let slot = {
             let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
             let kept =
@@ -91,10 +135,11 @@ impl ServedCache {
             kept.used = app.now();
             Arc::clone(&kept.model)
         };
-        let model = slot
-            .get_or_try_init(|| async { models::load_artifact(app, workspace, sha256).await.map(Arc::new) })
-            .await
-            .map(Arc::clone)?;
+        if let Some(model) = slot.get() {
+            return Ok(Arc::clone(model));
+        }
+        let load = || async { models::load_artifact(app, workspace, &variant.sha256).await.map(Arc::new) };
+        let model = slot.get_or_try_init(load).await.map(Arc::clone)?;
         self.make_room(&id);
         Ok(model)
     }
@@ -110,4 +155,42 @@ impl ServedCache {
             total -= models.remove(&id).map_or(0, |kept| size(&kept));
         }
     }
+}
+
+async fn look(app: &App, workspace: &str, record: DeploymentRecord, now: Timestamp) -> Result<Serving> {
+    let model = models::find(app, workspace, &record.model).await?.value;
+    let main = record.main().map(|main| main.name.clone());
+    let mut variants = Vec::with_capacity(record.variants.len());
+    for variant in &record.variants {
+        let number = served_version(&model, &variant.follows).ok_or_else(|| no_version(&model, variant))?;
+        let version = models::find_version(app, workspace, &model, number).await?;
+        variants.push(Variant {
+            name: variant.name.as_str().into(),
+            version: number,
+            shadow: variant.shadow,
+            weight: variant.weight,
+            sha256: version.sha256,
+        });
+    }
+    let main = variants
+        .iter()
+        .position(|variant| Some(&*variant.name) == main.as_deref())
+        .ok_or_else(|| Problem::internal(format!("deployment {} has no variants", record.id)))?;
+    let mut recorded = 0;
+    if record.settings.requests_per_minute.is_some() {
+        let answering = |name: &str| variants.iter().all(|variant| *variant.name != *name || !variant.shadow);
+        let tallies = between(app, workspace, &record.id, now, now).await?;
+        recorded = tallies.iter().filter(|(name, _)| answering(name)).map(|(_, tally)| tally.requests).sum();
+    }
+    Ok(Serving {
+        workspace: workspace.into(),
+        id: record.id.into(),
+        name: record.name.into(),
+        model: record.model.into(),
+        settings: record.settings,
+        variants,
+        paused: record.paused,
+        recorded: (now.as_second().div_euclid(60), recorded),
+        main,
+    })
 }

@@ -17,11 +17,14 @@ pub enum QueueName {
     Trial,
     /// Events that wait to be told.
     Notify,
+    /// What was served, which waits to be recorded.
+    Served,
 }
 
 impl QueueName {
     /// All of them.
-    pub const ALL: &[QueueName] = &[QueueName::Ingest, QueueName::Trial, QueueName::Notify];
+    pub const ALL: &[QueueName] =
+        &[QueueName::Ingest, QueueName::Trial, QueueName::Notify, QueueName::Served];
 
     /// The name in addresses, tables and logs.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +32,7 @@ impl QueueName {
             QueueName::Ingest => "ingest",
             QueueName::Trial => "trial",
             QueueName::Notify => "notify",
+            QueueName::Served => "served",
         }
     }
 }

@@ -4,6 +4,7 @@ use super::Function;
 use crate::http::{self, Incoming, problem_answer};
 use ::http::Response;
 use fettle_backend::admission::{self, AuthorizedCaller};
+use fettle_backend::app::App;
 use fettle_backend::limits::check_bytes;
 use fettle_backend::permission::Permission;
 use fettle_backend::ports::Caller;
@@ -11,20 +12,56 @@ use fettle_backend::problem::{Kind, Problem, Result};
 use jiff::Timestamp;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Error, Request, RequestExt, service_fn};
+use lambda_runtime::tower::util::MapFutureLayer;
 use serde_json::Value;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Requests that come faster than this are recorded together.
+const BUSY: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(function: Function) -> std::result::Result<(), Error> {
-    let function = &function;
-    lambda_http::run(service_fn(async |request: Request| {
-        let context = request.lambda_context();
-        let invocation = function.begin(&context);
-        let request_id = function.app.ids.id("req");
-        let answered = answer(function, request, function.deadline(&context), request_id.clone()).await;
-        let response = answered.unwrap_or_else(|problem| problem_answer(&problem, &request_id));
-        invocation.end(response.status().is_server_error());
-        Ok::<_, Error>(response.map(body))
-    }))
-    .await
+    let function = Arc::new(function);
+    let after = Arc::clone(&function);
+    let sent = Arc::new(Mutex::new(None));
+    let handler = service_fn(move |request: Request| {
+        let function = Arc::clone(&function);
+        async move {
+            let context = request.lambda_context();
+            let invocation = function.begin(&context);
+            let request_id = function.app.ids.id("req");
+            let answered = answer(&function, request, function.deadline(&context), request_id.clone()).await;
+            let response = answered.unwrap_or_else(|problem| problem_answer(&problem, &request_id));
+            invocation.end(response.status().is_server_error());
+            Ok::<_, Error>(response.map(body))
+        }
+    });
+    // Outside of what sends the answer: the caller has it by then, and the process is not frozen yet.
+    let afterwards = MapFutureLayer::new(move |answered| {
+        let (function, sent) = (Arc::clone(&after), Arc::clone(&sent));
+        async move {
+            let answered = answered.await;
+            send_noted(&function.app, &sent).await;
+            answered
+        }
+    });
+    lambda_http::runtime(handler).layer(afterwards).run().await
+}
+
+/// Sends off what was served: at once when requests are rare, since nobody knows whether there is another
+/// one, and once in [`BUSY`] when they are not.
+async fn send_noted(app: &App, sent: &Mutex<Option<Instant>>) {
+    {
+        let mut last = sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < BUSY) {
+            return;
+        }
+        *last = Some(Instant::now());
+    }
+    if let Err(problem) = app.books.flush(app).await {
+        tracing::warn!(error = &problem as &dyn std::error::Error, "what was served is recorded later");
+    }
 }
 
 async fn answer(
