@@ -273,7 +273,56 @@ pub(crate) struct Deployment {
     #[serde(default)]
     pub(crate) alias: Option<String>,
     pub(crate) version: Option<u32>,
+    #[serde(default)]
+    pub(crate) variants: Vec<Variant>,
+    #[serde(default)]
+    pub(crate) paused: bool,
     pub(crate) created_at: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) alias: Option<String>,
+    #[serde(default)]
+    pub(crate) version: Option<u32>,
+    pub(crate) weight: u32,
+    #[serde(default)]
+    pub(crate) shadow: bool,
+}
+
+/// A change of a deployment.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) at: String,
+    pub(crate) by: String,
+    pub(crate) what: String,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    pub(crate) variants: Vec<Variant>,
+}
+
+/// What a deployment did.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Metrics {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) all: Figures,
+    pub(crate) variants: BTreeMap<String, Figures>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Figures {
+    pub(crate) requests: u64,
+    pub(crate) rows: u64,
+    pub(crate) refused: u64,
+    pub(crate) errors: u64,
+    pub(crate) p50_ms: Option<f64>,
+    pub(crate) p95_ms: Option<f64>,
+    pub(crate) p99_ms: Option<f64>,
+    #[serde(default)]
+    pub(crate) quality: Option<BTreeMap<String, f64>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,10 +1,11 @@
 //! `fettle deploy` and `fettle deployments`: models that are served.
 
 use super::Session;
+use super::traffic::{self, Feedback, Set, Shift};
 use crate::api::{Deployment, Page};
 use crate::client::route;
 use crate::failure::Result;
-use crate::output::{self, BOLD, DIM, GOOD, styled};
+use crate::output::{self, BAD, BOLD, DIM, GOOD, styled};
 use crate::tables;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
@@ -40,6 +41,43 @@ pub(crate) enum Deployments {
         /// Its name
         name: String,
     },
+    /// Shift its traffic: several versions with shares, shadows, a canary that goes on by itself
+    Shift(Shift),
+    /// Go back to what served before
+    Rollback {
+        /// Its name
+        name: String,
+    },
+    /// Answer nobody for a while
+    Pause {
+        /// Its name
+        name: String,
+    },
+    /// Answer again
+    Resume {
+        /// Its name
+        name: String,
+    },
+    /// Set its limit of requests, and what its prediction log keeps
+    Set(Set),
+    /// Show who changed what, and when
+    History {
+        /// Its name
+        name: String,
+    },
+    /// Show its requests, errors, latencies and live quality
+    Metrics {
+        /// Its name
+        name: String,
+        /// From when, as 2026-01-31T12:00:00Z [default: an hour ago]
+        #[arg(long)]
+        from: Option<String>,
+        /// Up to when [default: now]
+        #[arg(long)]
+        to: Option<String>,
+    },
+    /// Tell what really happened to a row that was predicted
+    Feedback(Feedback),
     /// Serve no longer
     Delete {
         /// Its name
@@ -81,6 +119,16 @@ impl Deployments {
                 output::note(&format!("{} deployment {name}", styled(GOOD, "deleted")));
                 Ok(())
             }
+            Deployments::Shift(shift) => shift.run(session),
+            Deployments::Rollback { name } => traffic::change(session, name, "rollback", "rolled back"),
+            Deployments::Pause { name } => traffic::change(session, name, "pause", "paused"),
+            Deployments::Resume { name } => traffic::change(session, name, "resume", "resumed"),
+            Deployments::Set(set) => set.run(session),
+            Deployments::History { name } => traffic::history(session, name),
+            Deployments::Metrics { name, from, to } => {
+                traffic::metrics(session, name, from.as_deref(), to.as_deref())
+            }
+            Deployments::Feedback(feedback) => feedback.run(session),
         }
     }
 }
@@ -101,8 +149,14 @@ fn list(page: &Page<Deployment>) -> String {
 
 fn show(deployment: &Deployment, session: &Session) -> String {
     let Deployment { name, model, .. } = deployment;
+    let url = format!("POST {}/v1/deployments/{name}/predict", session.client.url());
+    let url = styled(DIM, url);
+    let paused = if deployment.paused { format!(" {}", styled(BAD, "paused")) } else { String::new() };
+    if deployment.variants.len() > 1 {
+        let variants = traffic::variants_of(deployment);
+        return format!("{} serves {model}{paused}\n{variants}\n{url}", styled(BOLD, name));
+    }
     let version = deployment.version.map_or_else(String::new, |version| format!(" version {version}"));
     let follows = deployment.alias.as_ref().map_or_else(String::new, |alias| format!(", the {alias}"));
-    let url = format!("POST {}/v1/deployments/{name}/predict", session.client.url());
-    format!("{} serves {model}{version}{follows}\n{}", styled(BOLD, name), styled(DIM, url))
+    format!("{} serves {model}{version}{follows}{paused}\n{url}", styled(BOLD, name))
 }

@@ -16,6 +16,7 @@ pub(crate) mod queues;
 pub(crate) mod restore;
 pub(crate) mod runs;
 pub(crate) mod secrets;
+pub(crate) mod traffic;
 pub(crate) mod train;
 pub(crate) mod up;
 pub(crate) mod watch;

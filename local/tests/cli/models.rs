@@ -49,6 +49,31 @@ fn an_alias_goes_and_what_follows_it_is_told() {
 }
 
 #[test]
+fn traffic_is_shifted_and_goes_back() {
+    let context = Context::deployed();
+    let run = context.train();
+    context.fettle(&["models", "register", "penguins", "--run", &run]).done();
+    let shift = ["deployments", "shift", "penguins", "--to", "champion=90", "--to", "2=10", "--shadow", "1"];
+    snapshot!("deployments_shift", context.fettle(&[&shift[..], &["--auto", "2", "--step", "20"]].concat()));
+    snapshot!("deployments_show", context.fettle(&["deployments", "show", "penguins"]));
+    context.fettle(&["deployments", "shift", "penguins", "--to", "1=50%"]).failed(1, &["50", "100"]);
+    context.fettle(&["deployments", "shift", "penguins", "--to", "1=half"]).failed(2, &["half"]);
+    snapshot!("deployments_rollback", context.fettle(&["deployments", "rollback", "penguins"]));
+    snapshot!("deployments_pause", context.fettle(&["deployments", "pause", "penguins"]));
+    context.fettle(&["deployments", "resume", "penguins"]).done();
+    let set = ["deployments", "set", "penguins", "--limit", "600", "--sensitive", "sex"];
+    snapshot!("deployments_set", context.fettle(&set));
+    let history = context.fettle(&["deployments", "history", "penguins"]).done();
+    for what in ["created", "traffic", "rolled back", "paused", "resumed", "configured", "v2 10 %"] {
+        assert!(history.stdout.contains(what), "{history}");
+    }
+    let metrics = context.fettle(&["deployments", "metrics", "penguins"]).done();
+    assert!(metrics.stdout.contains("requests"), "{metrics}");
+    let request = format!("req_{}", "0".repeat(32));
+    context.fettle(&["deployments", "feedback", "penguins", &request, "Adelie"]).failed(1, &[&request]);
+}
+
+#[test]
 fn what_is_unknown_or_taken_is_refused() {
     let context = Context::deployed();
     context.fettle(&["models", "show", "walrus"]).failed(1, &["walrus"]);
