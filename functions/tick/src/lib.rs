@@ -18,6 +18,7 @@ pub fn operations() -> Vec<Operation> {
                 Use::Send(QueueName::Ingest),
                 Use::Send(QueueName::Trial),
                 Use::Send(QueueName::Notify),
+                Use::Send(QueueName::Batch),
             ]),
     ]
 }

@@ -82,6 +82,7 @@ impl Use {
             Use::Send(QueueName::Ingest) => "queue.send.ingest",
             Use::Send(QueueName::Trial) => "queue.send.trial",
             Use::Send(QueueName::Notify) => "queue.send.notify",
+            Use::Send(QueueName::Batch) => "queue.send.batch",
             Use::TendQueues => "queues.tend",
             Use::Keys => "keys",
             Use::Notify => "notify",

@@ -3,6 +3,7 @@
 use super::refused_problem;
 use crate::app::{App, Slots};
 use crate::backup::{Report, Restored, Saved, backup, restore};
+use crate::batches::{self, NewBatch};
 use crate::clock::SystemClock;
 use crate::ids::{Ids, SystemEntropy};
 use crate::keys::{self, NewKey};
@@ -79,7 +80,7 @@ fn table(rows: usize) -> Vec<u8> {
 async fn deliver(app: &App) {
     loop {
         let mut some = 0;
-        for queue in [QueueName::Ingest, QueueName::Trial, QueueName::Notify] {
+        for &queue in QueueName::ALL {
             let waiting = app.slots.queue.receive(queue, 10, Duration::ZERO, Duration::from_mins(1));
             for message in waiting.await.unwrap() {
                 some += 1;
@@ -97,6 +98,11 @@ async fn deliver(app: &App) {
                     }
                     QueueName::Notify => {
                         events::tell(app, &serde_json::from_value(message.body).unwrap()).await.unwrap();
+                    }
+                    QueueName::Batch => {
+                        batches::work(app, &serde_json::from_value(message.body).unwrap(), None)
+                            .await
+                            .unwrap();
                     }
                 }
                 app.slots.queue.delete(queue, &message.receipt).await.unwrap();
@@ -130,6 +136,11 @@ pub async fn populate(slots: &Slots, workspace: &str) {
     }
     let new = serde_json::from_value(json!({ "name": "shop", "model": "toys" })).unwrap();
     deployments::deploy(&app, &call(workspace, &[], None), new).await.unwrap();
+    let new = json!({ "deployment": "shop", "input": { "dataset": "toys" }, "output": { "format": "csv" } });
+    let new: NewBatch = serde_json::from_value(new).unwrap();
+    batches::start(&app, &call(workspace, &[], None), new.clone()).await.unwrap();
+    deliver(&app).await;
+    batches::start(&app, &call(workspace, &[], None), new).await.unwrap();
     let new = NewKey { name: "looker".to_owned(), role: Role::Viewer };
     keys::create_key(&app, &call(workspace, &[], None), new).await.unwrap();
 
@@ -225,6 +236,13 @@ pub async fn what_was_under_way_goes_on_elsewhere((from, to): Places, workspace:
     deliver(&there).await;
     let ended = runs::show(&there, workspace, &newest.id).await.unwrap();
     assert_eq!(ended.status, runs::RunStatus::Succeeded);
+    let newest = batches::list(&there, workspace, &page).await.unwrap().items.remove(0);
+    assert_eq!(newest.status, batches::BatchStatus::Running);
+    let message = json!({ "workspace": workspace, "batch": newest.id });
+    to.queue.send(QueueName::Batch, &[Outgoing::now(message)]).await.unwrap();
+    deliver(&there).await;
+    let ended = batches::show(&there, workspace, &newest.id).await.unwrap();
+    assert_eq!((ended.status, ended.predicted), (batches::BatchStatus::Succeeded, 120));
 }
 
 pub async fn a_restore_that_was_killed_is_finished_by_the_next((from, to): Places, workspace: &str) {

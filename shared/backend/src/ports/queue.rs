@@ -17,11 +17,13 @@ pub enum QueueName {
     Trial,
     /// Events that wait to be told.
     Notify,
+    /// Chunks of batches that wait to be predicted.
+    Batch,
 }
 
 impl QueueName {
     /// All of them.
-    pub const ALL: &[QueueName] = &[QueueName::Ingest, QueueName::Trial, QueueName::Notify];
+    pub const ALL: &[QueueName] = &[QueueName::Ingest, QueueName::Trial, QueueName::Notify, QueueName::Batch];
 
     /// The name in addresses, tables and logs.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +31,7 @@ impl QueueName {
             QueueName::Ingest => "ingest",
             QueueName::Trial => "trial",
             QueueName::Notify => "notify",
+            QueueName::Batch => "batch",
         }
     }
 }
