@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::due;
 use crate::idempotency::hex;
 use crate::limits::Limits;
-use crate::ports::{Error, ErrorKind};
+use crate::ports::{ByteStream, Error, ErrorKind};
 use crate::problem::{Kind, Problem, Result};
 use crate::runs::send_telling;
 use fettle_engine::table::scan::{Header, Piece, PieceLimits, Pieces};
@@ -15,7 +15,8 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io::Read;
-use tokio_util::io::SyncIoBridge;
+use tokio::io::AsyncReadExt;
+use tokio::runtime::Handle;
 
 /// A plan that takes longer is begun again by somebody else; the first to end wins.
 const LATE: SignedDuration = SignedDuration::from_mins(3);
@@ -104,7 +105,7 @@ async fn read(app: &App, workspace: &str, record: &BatchRecord) -> Result<Counte
     }
     let stream = app.slots.storage.get_stream(key, 0).await?;
     let limits = app.limits.clone();
-    let file = Hashed { file: SyncIoBridge::new(stream), whole: Sha256::new() };
+    let file = Hashed { file: Waiting { stream, runtime: Handle::current() }, whole: Sha256::new() };
     match rows {
         Rows::Parquet { footer, .. } => {
             let sha256 = tokio::task::spawn_blocking(move || file.rest()).await;
@@ -148,6 +149,18 @@ fn cut<R: Read>(file: Hashed<R>, header: Header, most: &Limits) -> Result<(Strin
             .remedy("send a file with at least one row"));
     }
     Ok((cutting.into_inner().rest()?, Plan { header, pieces }))
+}
+
+/// A stream, for a thread that may wait for it.
+struct Waiting {
+    stream: ByteStream,
+    runtime: Handle,
+}
+
+impl Read for Waiting {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.runtime.block_on(self.stream.read(buffer))
+    }
 }
 
 /// A file whose checksum is taken while it is read.
