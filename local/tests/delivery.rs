@@ -329,7 +329,7 @@ async fn whatever_becomes_of_the_messages_each_row_of_a_batch_is_predicted_once(
             if shown.finished_at.is_some() && world.due().await == 0 {
                 break;
             }
-            if seed == 5 && round == 3 && shown.finished_at.is_none() {
+            if seed == 5 && round == 2 && shown.finished_at.is_none() {
                 batches::cancel(&world.app, "default", &batch).await.unwrap();
             }
             world.deliver_badly().await;

@@ -153,3 +153,16 @@ async fn a_file_that_is_written_over_is_not_mixed_with_another() {
     let batch = world.show(&batch.id).await;
     assert!(batch.status == BatchStatus::Failed && batch.error.unwrap().detail.contains("written over"));
 }
+
+#[tokio::test]
+async fn a_data_set_that_is_deleted_meanwhile_is_told() {
+    let world = World::new(Limits::default()).await;
+    world.push("short", "size,colour,maker\n1,red,z\n").await;
+    let new = json!({ "deployment": "shop", "input": { "dataset": "short" } });
+    let batch = world.start(new).await.unwrap();
+    datasets::delete(&world.app, "default", "short", None).await.unwrap();
+    world.deliver().await;
+    let batch = world.show(&batch.id).await;
+    assert_eq!(batch.status, BatchStatus::Failed);
+    assert!(batch.error.as_ref().unwrap().detail.contains("not there"), "{batch:?}");
+}

@@ -171,7 +171,7 @@ impl World {
         for part in self.files(batch, Files::Parts).await {
             let text = String::from_utf8(part).unwrap();
             let mut lines = text.lines();
-            header = lines.next().unwrap().to_owned();
+            lines.next().unwrap().clone_into(&mut header);
             rows.extend(lines.map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>()));
         }
         (header, rows)

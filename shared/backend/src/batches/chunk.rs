@@ -1,7 +1,7 @@
 //! One chunk: claimed, read, predicted slice by slice, written as parts, ended.
 
 use super::claim::{Claim, LEASE, Lost};
-use super::input::{Rows, footer_again, other_file};
+use super::input::{Rows, footer_again, other_file, range};
 use super::plan::{Plan, Planned};
 use super::record::{
     BatchRecord, BatchStatus, ChunkStatus, Part, Source, batch_key, object_prefix, plan_object,
@@ -148,7 +148,7 @@ async fn open(app: &App, claim: &Claim, model: &Model) -> Result<(Reader, Vec<Fi
             let Rows::Parquet { footer, .. } = rows else { return Err(other_file()) };
             let mut pieces = Vec::new();
             for (start, length) in footer.ranges(chunk, &columns)? {
-                pieces.push((start, storage.get_range(key, start, length).await?));
+                pieces.push((start, range(storage, key, start, length).await?));
             }
             let group = Group::open(&footer, chunk, pieces, &columns, inputs.len())?;
             Ok((Reader::Group(group), carried))
@@ -158,7 +158,7 @@ async fn open(app: &App, claim: &Claim, model: &Model) -> Result<(Reader, Vec<Fi
             let Plan { header, pieces } = serde_json::from_slice(&bytes).map_err(Problem::internal)?;
             let Planned { piece, sha256 } =
                 pieces.get(chunk).ok_or_else(|| Problem::internal("a chunk that is not in the plan"))?;
-            let bytes = storage.get_range(key, piece.start, piece.end - piece.start).await?;
+            let bytes = range(storage, key, piece.start, piece.end - piece.start).await?;
             if hex(&Sha256::digest(&bytes)) != *sha256 {
                 return Err(other_file());
             }

@@ -77,7 +77,7 @@ impl Claim {
     pub(super) fn used_up(&self) -> Option<String> {
         (self.chunk.losses >= LOSSES).then(|| {
             format!(
-                "its worker was lost {} times in a row, as it is when the memory does not suffice",
+                "its worker was lost {} times in a row, as it is when the memory does not suffice, or the time for a few thousand rows",
                 self.chunk.losses
             )
         })

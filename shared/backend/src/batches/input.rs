@@ -4,7 +4,7 @@ use super::record::Source;
 use crate::app::App;
 use crate::idempotency::hex;
 use crate::limits::check_bytes;
-use crate::ports::Storage;
+use crate::ports::{Error, Storage};
 use crate::problem::{Kind, Problem, Result};
 use fettle_engine::artifact::SchemaError;
 use fettle_engine::table::scan::{Footer, Header};
@@ -39,7 +39,7 @@ pub(super) async fn look_at_upload(app: &App, key: &str) -> Result<Rows> {
     let bytes = length(app, key).await?;
     // Not every storage holds an upload to its limit.
     check_bytes("the file", bytes, app.limits.upload_bytes)?;
-    let beginning = app.slots.storage.get_range(key, 0, Header::SAMPLE as u64).await?;
+    let beginning = range(&*app.slots.storage, key, 0, Header::SAMPLE as u64).await?;
     if beginning.starts_with(b"PAR1") {
         return parquet(app, key, bytes).await;
     }
@@ -48,14 +48,20 @@ pub(super) async fn look_at_upload(app: &App, key: &str) -> Result<Rows> {
 }
 
 async fn length(app: &App, key: &str) -> Result<u64> {
-    match app.slots.storage.head(key).await {
-        Ok(object) => Ok(object.bytes),
-        Err(error) if error.is_not_found() => {
-            Err(Problem::new(Kind::NotFound, "the input's file is not there")
-                .remedy("PUT it to the address that came with its key; or make the data set again"))
-        }
-        Err(error) => Err(error.into()),
+    Ok(app.slots.storage.head(key).await.map_err(unread)?.bytes)
+}
+
+/// Bytes of the input.
+pub(super) async fn range(storage: &dyn Storage, key: &str, from: u64, length: u64) -> Result<Vec<u8>> {
+    storage.get_range(key, from, length).await.map_err(unread)
+}
+
+fn unread(error: Error) -> Problem {
+    if !error.is_not_found() {
+        return error.into();
     }
+    Problem::new(Kind::NotFound, "the input's file is not there")
+        .remedy("PUT it to the address that came with its key; or make the data set again")
 }
 
 async fn parquet(app: &App, key: &str, bytes: u64) -> Result<Rows> {
@@ -72,14 +78,14 @@ async fn parquet(app: &App, key: &str, bytes: u64) -> Result<Rows> {
 /// The footer's bytes. In one request where it fits into so many bytes from the file's end.
 async fn raw_footer(storage: &dyn Storage, key: &str, bytes: u64, guess: u64) -> Result<Vec<u8>> {
     let from = bytes.saturating_sub(guess);
-    let mut end = storage.get_range(key, from, guess).await?;
+    let mut end = range(storage, key, from, guess).await?;
     let tail = end.last_chunk::<{ Footer::TAIL }>().ok_or_else(|| {
         Problem::new(Kind::Malformed, "the file is no Parquet file: it is cut off").remedy("send it again")
     })?;
     let length = Footer::length(*tail)?;
     check_bytes("the file's footer", length, MOST_FOOTER.min(bytes))?;
     if length > end.len() as u64 {
-        end = storage.get_range(key, bytes - length, length).await?;
+        end = range(storage, key, bytes - length, length).await?;
     }
     let before = end.len().saturating_sub(length as usize);
     Ok(end.split_off(before))

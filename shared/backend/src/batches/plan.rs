@@ -1,6 +1,6 @@
 //! A file that was uploaded, read once: its checksum, and where its chunks begin.
 
-use super::input::{Rows, look_at_upload, other_file};
+use super::input::{Rows, look_at_upload, other_file, range};
 use super::record::{BatchRecord, BatchStatus, Source, plan_object};
 use super::{change, close, dispatch, due_of};
 use crate::app::App;
@@ -120,7 +120,7 @@ async fn read(app: &App, workspace: &str, record: &BatchRecord) -> Result<Counte
             check_size(app, rows, chunks)?;
             for planned in &mut plan.pieces {
                 let Piece { start, end, .. } = planned.piece;
-                let bytes = app.slots.storage.get_range(key, start, end - start).await?;
+                let bytes = range(&*app.slots.storage, key, start, end - start).await?;
                 planned.sha256 = hex(&Sha256::digest(&bytes));
             }
             let bytes = serde_json::to_vec(&plan).map_err(Problem::internal)?;

@@ -29,6 +29,9 @@ const UPLOAD_VALID: SignedDuration = SignedDuration::from_hours(1);
 /// The most columns that are named to be carried along.
 const MOST_INCLUDED: usize = 200;
 
+/// More chunks are handed over by a worker: a request has no time for it.
+const MOST_AT_ONCE: u32 = 500;
+
 /// An address for a file that a batch is to read.
 pub async fn upload(app: &App, call: &Call, new: NewUpload) -> Result<Upload> {
     let NewUpload { bytes, sha256 } = new;
@@ -98,7 +101,7 @@ pub async fn start(app: &App, call: &Call, new: NewBatch) -> Result<Batch> {
         match app.slots.database.write(&writes).await {
             Ok(()) => {
                 // Whatever happens from here on, what is due starts the chunks.
-                if record.status == BatchStatus::Queued {
+                if record.status == BatchStatus::Queued || record.chunks > MOST_AT_ONCE {
                     super::send_on(app, workspace, &id).await;
                 } else if let Err(error) = go_on(app, workspace, &id).await {
                     tracing::warn!(batch = id, %error, "the chunks will be handed over later");

@@ -12,7 +12,7 @@ use crate::table::{Field, TableError};
 
 /// A CSV file while it is written.
 pub(super) struct Writer {
-    writer: csv::Writer<Vec<u8>>,
+    to: csv::Writer<Vec<u8>>,
     carried: Vec<Field>,
     /// As they are written; none of a regression.
     labels: Vec<String>,
@@ -33,7 +33,7 @@ impl Writer {
             Labels::Numbers(of) => of.into_iter().map(number).collect(),
             Labels::Strings(of) => of,
         };
-        Ok(Self { writer, carried: carried.to_vec(), labels })
+        Ok(Self { to: writer, carried: carried.to_vec(), labels })
     }
 
     pub(super) fn write(&mut self, slice: &Slice, predictions: &Predictions) -> Result<(), TableError> {
@@ -41,39 +41,39 @@ impl Writer {
             self.carried.iter().map(|field| carried(slice, field)).collect::<Result<Vec<_>, _>>()?;
         let failed = |error: csv::Error| unwritable(&error);
         for (at, row) in slice.rows.iter().enumerate() {
-            self.writer.write_field(row.to_string()).map_err(failed)?;
+            self.to.write_field(row.to_string()).map_err(failed)?;
             for column in &columns {
                 let text = match cell(&column.values, column.kind, at) {
                     Value::Null => Cow::Borrowed(""),
                     Value::String(text) => Cow::Owned(text),
                     other => Cow::Owned(other.to_string()),
                 };
-                self.writer.write_field(text.as_bytes()).map_err(failed)?;
+                self.to.write_field(text.as_bytes()).map_err(failed)?;
             }
             match predictions {
                 Predictions::Numbers(numbers) => {
-                    self.writer.write_field(number(numbers[at])).map_err(failed)?;
+                    self.to.write_field(number(numbers[at])).map_err(failed)?;
                 }
                 Predictions::Classes { labels, probabilities, classes } => {
                     let label = self.labels.get(labels[at] as usize);
-                    self.writer.write_field(label.map_or("", String::as_str)).map_err(failed)?;
+                    self.to.write_field(label.map_or("", String::as_str)).map_err(failed)?;
                     let width = classes.names().len();
                     for probability in &probabilities[at * width..(at + 1) * width] {
-                        self.writer.write_field(number(*probability)).map_err(failed)?;
+                        self.to.write_field(number(*probability)).map_err(failed)?;
                     }
                 }
             }
-            self.writer.write_record(None::<&[u8]>).map_err(failed)?;
+            self.to.write_record(None::<&[u8]>).map_err(failed)?;
         }
-        self.writer.flush().map_err(|error| unwritable(&error))
+        self.to.flush().map_err(|error| unwritable(&error))
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.writer.get_ref().len()
+        self.to.get_ref().len()
     }
 
     pub(super) fn finish(self) -> Result<Vec<u8>, TableError> {
-        self.writer.into_inner().map_err(|error| unwritable(&error))
+        self.to.into_inner().map_err(|error| unwritable(&error))
     }
 }
 

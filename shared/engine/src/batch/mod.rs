@@ -65,6 +65,11 @@ enum Labels {
     Strings(Vec<String>),
 }
 
+/// All values in a type, if that is the type of each.
+fn all<T>(values: &[&Value], read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    values.iter().map(|value| read(value)).collect()
+}
+
 impl Labels {
     fn of(model: &Model) -> Self {
         let names = model.classes();
@@ -73,9 +78,6 @@ impl Labels {
         }
         let classes = Classes::new(names.to_vec(), model.target_kind());
         let values: Vec<&Value> = (0..names.len() as u32).map(|class| classes.value(class)).collect();
-        fn all<T>(values: &[&Value], read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
-            values.iter().map(|value| read(value)).collect()
-        }
         if let Some(flags) = all(&values, Value::as_bool) {
             return Labels::Booleans(flags);
         }
@@ -94,7 +96,7 @@ pub struct Part {
 
 enum To {
     Parquet(Box<parquet::Writer>),
-    Csv(csv::Writer),
+    Csv(Box<csv::Writer>),
 }
 
 impl Part {
@@ -106,7 +108,7 @@ impl Part {
         let (names, labels) = (Names::new(carried, model.classes()), Labels::of(model));
         let to = match format {
             Format::Parquet => To::Parquet(Box::new(parquet::Writer::new(carried, &names, labels)?)),
-            Format::Csv => To::Csv(csv::Writer::new(carried, &names, labels)?),
+            Format::Csv => To::Csv(Box::new(csv::Writer::new(carried, &names, labels)?)),
         };
         Ok(Part { to, rows: 0 })
     }

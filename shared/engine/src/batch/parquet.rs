@@ -20,7 +20,7 @@ const GROUP_ROWS: usize = 1 << 17;
 
 /// A Parquet file while it is written.
 pub(super) struct Writer {
-    writer: ArrowWriter<Vec<u8>>,
+    to: ArrowWriter<Vec<u8>>,
     schema: Arc<Schema>,
     carried: Vec<Field>,
     labels: Labels,
@@ -49,7 +49,7 @@ impl Writer {
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)
             .map_err(|error| unwritable(&error))?;
-        Ok(Self { writer, schema, carried: carried.to_vec(), labels })
+        Ok(Self { to: writer, schema, carried: carried.to_vec(), labels })
     }
 
     pub(super) fn write(&mut self, slice: &Slice, predictions: &Predictions) -> Result<(), TableError> {
@@ -75,33 +75,30 @@ impl Writer {
         }
         let batch =
             RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(|error| unwritable(&error))?;
-        self.writer.write(&batch).map_err(|error| unwritable(&error))
+        self.to.write(&batch).map_err(|error| unwritable(&error))
     }
 
     fn labelled(&self, labels: &[u32]) -> Result<ArrayRef, TableError> {
-        fn each<'a, T>(labels: &'a [u32], of: &'a [T]) -> impl Iterator<Item = Option<&'a T>> {
-            labels.iter().map(|label| of.get(*label as usize))
+        fn each<T: Copy>(labels: &[u32], of: &[T]) -> impl Iterator<Item = Option<T>> {
+            labels.iter().map(|label| of.get(*label as usize).copied())
         }
         Ok(match &self.labels {
-            Labels::Booleans(of) => {
-                Arc::new(each(labels, of).map(|flag| flag.copied()).collect::<BooleanArray>())
+            Labels::Booleans(of) => Arc::new(each(labels, of).collect::<BooleanArray>()),
+            Labels::Integers(of) => Arc::new(each(labels, of).collect::<Int64Array>()),
+            Labels::Numbers(of) => Arc::new(each(labels, of).collect::<Float64Array>()),
+            Labels::Strings(of) => {
+                let strings = labels.iter().map(|label| of.get(*label as usize));
+                Arc::new(strings.collect::<LargeStringArray>())
             }
-            Labels::Integers(of) => {
-                Arc::new(each(labels, of).map(|number| number.copied()).collect::<Int64Array>())
-            }
-            Labels::Numbers(of) => {
-                Arc::new(each(labels, of).map(|number| number.copied()).collect::<Float64Array>())
-            }
-            Labels::Strings(of) => Arc::new(each(labels, of).collect::<LargeStringArray>()),
             Labels::None => return Err(unwritable(&"a regression has no classes")),
         })
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.writer.bytes_written() + self.writer.in_progress_size()
+        self.to.bytes_written() + self.to.in_progress_size()
     }
 
     pub(super) fn finish(self) -> Result<Vec<u8>, TableError> {
-        self.writer.into_inner().map_err(|error| unwritable(&error))
+        self.to.into_inner().map_err(|error| unwritable(&error))
     }
 }

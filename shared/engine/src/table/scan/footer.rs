@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::{FooterTail, ParquetMetaDataReader};
+use parquet::file::statistics::Statistics;
 
 use crate::artifact::SchemaError;
 use crate::table::read::parquet::{contained, malformed, prepared};
@@ -182,7 +183,7 @@ impl Footer {
     /// Whether the file's statistics say that a column has no value at all.
     fn is_blank(&self, place: usize) -> bool {
         self.metadata.metadata().row_groups().iter().all(|group| {
-            let nulls = group.column(place).statistics().and_then(|of| of.null_count_opt());
+            let nulls = group.column(place).statistics().and_then(Statistics::null_count_opt);
             nulls == Some(group.num_rows() as u64)
         })
     }

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -228,7 +230,7 @@ proptest! {
     ) {
         let mut text = String::from("c,n\n");
         for (at, (cell, number)) in cells.iter().enumerate() {
-            text.push_str(&format!("\"{}\",{number}\n", cell.replace('"', "\"\"")));
+            writeln!(text, "\"{}\",{number}", cell.replace('"', "\"\"")).unwrap();
             if blank > 0 && at % blank == 0 {
                 text.push_str("\n \n");
             }
