@@ -19,7 +19,7 @@ locals {
       { title = "Functions: throttled", metrics = local.function_metrics["Throttles"] },
     ],
     [
-      { title = "Queues: waiting and worked on", metrics = concat([], [for metric in ["ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible"] : [for queue in keys(local.queues) : ["AWS/SQS", metric, "QueueName", module.queue[queue].name, { stat = "Maximum" }]]]...) },
+      { title = "Queues: waiting", metrics = [for queue in keys(local.queues) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", module.queue[queue].name, { stat = "Maximum" }]] },
       { title = "Queues: age of the oldest message, s", metrics = [for queue in keys(local.queues) : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", module.queue[queue].name, { stat = "Maximum" }]] },
       { title = "Dead letters", metrics = [for queue in keys(local.queues) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", module.queue[queue].dead_name, { stat = "Maximum" }]] },
     ],

@@ -341,6 +341,80 @@ pub(crate) struct Prediction {
 }
 
 #[derive(Debug, Deserialize)]
+pub(crate) struct Batch {
+    pub(crate) id: String,
+    pub(crate) deployment: String,
+    pub(crate) model: String,
+    pub(crate) version: u32,
+    pub(crate) input: BatchInput,
+    pub(crate) status: String,
+    pub(crate) progress: BatchProgress,
+    pub(crate) predicted: u64,
+    pub(crate) faulty: u64,
+    #[serde(default)]
+    pub(crate) error: Option<Problem>,
+    pub(crate) created_at: String,
+}
+
+impl Batch {
+    /// Whether nothing more will happen to it.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "succeeded" | "failed" | "cancelled")
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct BatchInput {
+    #[serde(default)]
+    dataset: Option<DatasetRef>,
+    #[serde(default)]
+    key: Option<String>,
+    pub(crate) rows: Option<u64>,
+}
+
+impl BatchInput {
+    /// Where the rows come from, in short.
+    pub(crate) fn name(&self) -> String {
+        match (&self.dataset, &self.key) {
+            (Some(dataset), _) => format!("{}@{}", dataset.name, dataset.version),
+            (None, Some(key)) => key.rsplit('/').next().unwrap_or(key).to_owned(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct BatchProgress {
+    pub(crate) done: u64,
+    pub(crate) of: u64,
+    pub(crate) rows: u64,
+    pub(crate) of_rows: Option<u64>,
+    pub(crate) now: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct BatchUpload {
+    pub(crate) key: String,
+    pub(crate) upload: Upload,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Manifest {
+    pub(crate) format: String,
+    pub(crate) rows: u64,
+    pub(crate) faulty: u64,
+    pub(crate) parts: Vec<ManifestFile>,
+    pub(crate) errors: Vec<ManifestFile>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ManifestFile {
+    pub(crate) number: u32,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+}
+
+#[derive(Debug, Deserialize)]
 pub(crate) struct Secret {
     pub(crate) name: String,
     #[serde(default)]

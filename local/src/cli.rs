@@ -1,8 +1,8 @@
 //! The command line, as clap reads it. The comments are the help texts.
 
 use crate::commands::{
-    backup, completions, datasets, demo, deploy, estimators, health, init, keys, models, predict, queues,
-    restore, runs, secrets, train, up,
+    backup, batches, completions, datasets, demo, deploy, estimators, health, init, keys, models, predict,
+    queues, restore, runs, secrets, train, up,
 };
 use crate::connection::Connection;
 use crate::failure::EXIT_CODES;
@@ -51,7 +51,10 @@ pub(crate) enum Command {
     #[command(subcommand, visible_alias = "deployment")]
     Deployments(deploy::Deployments),
     /// Ask a deployment for predictions on a file
-    Predict(predict::Predict),
+    Predict(Box<predict::Predict>),
+    /// Look at predictions of whole data sets
+    #[command(subcommand, visible_alias = "batch")]
+    Batches(batches::Batches),
     /// Make and revoke the keys that the API takes
     #[command(subcommand, visible_alias = "key")]
     Keys(keys::Keys),

@@ -9,6 +9,7 @@ fn packages() -> Vec<(&'static str, Vec<Operation>)> {
     vec![
         ("access", fettle_access::operations()),
         ("authorize", fettle_authorize::operations()),
+        ("batch", fettle_batch::operations()),
         ("datasets", fettle_datasets::operations()),
         ("deploy", fettle_deploy::operations()),
         ("ingest", fettle_ingest::operations()),

@@ -11,11 +11,11 @@ use fettle_backend::operation::{Call, Entry, Handler, Operation};
 use fettle_backend::permission::Role;
 use fettle_backend::ports::{Caller, Delivery, Query, QueueName, TrialJob};
 use fettle_backend::runs::TrialMessage;
-use fettle_backend::{datasets, runs, trials};
+use fettle_backend::{batches, datasets, deployments, models, runs, trials};
 use fettle_embedded::DataDir;
 use fettle_embedded::testing::slots;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,10 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
+        Self::with(seed, Limits::default())
+    }
+
+    fn with(seed: u64, limits: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::at(Timestamp::from_second(1_800_000_000).unwrap()));
         let time: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
@@ -44,6 +48,7 @@ impl World {
         let operations: Vec<Operation> = [
             fettle_ingest::operations(),
             fettle_trial::operations(),
+            fettle_batch::operations(),
             fettle_notify::operations(),
             fettle_tick::operations(),
         ]
@@ -59,7 +64,7 @@ impl World {
         Self {
             handlers: handlers.collect(),
             tick,
-            app: App::new(slots, time, ids, Limits::default(), "boot-test".to_owned()),
+            app: App::new(slots, time, ids, limits, "boot-test".to_owned()),
             clock,
             chance: seed,
             _data: data,
@@ -258,4 +263,109 @@ async fn a_run_ends_though_its_messages_were_lost() {
         world.deliver_badly().await;
     }
     assert_eq!(runs::show(&world.app, "default", &run).await.unwrap().status, runs::RunStatus::Succeeded);
+}
+
+/// A world with the penguins' species deployed as `d`, made with every message delivered well.
+async fn deployed(seed: u64, limits: Limits) -> World {
+    let world = World::with(seed, limits);
+    let app = &world.app;
+    let call = World::call(PENGUINS.to_vec(), &[]);
+    datasets::push(app, &call, "penguins").await.unwrap();
+    let deliver = async || {
+        for (queue, handler) in &world.handlers {
+            let waiting = app.slots.queue.receive(*queue, 10, Duration::ZERO, Duration::from_mins(1));
+            for message in waiting.await.unwrap() {
+                handler(app, Call::message(&message)).await.unwrap();
+                app.slots.queue.delete(*queue, &message.receipt).await.unwrap();
+            }
+        }
+    };
+    deliver().await;
+    let new = json!({"dataset": "penguins", "target": "species", "folds": 2, "estimators": ["logistic"], "max_trials": 1});
+    let run =
+        runs::start(app, &World::call(Vec::new(), &[]), serde_json::from_value(new).unwrap()).await.unwrap();
+    deliver().await;
+    let new = models::NewVersion { name: "m".to_owned(), run: run.id, trial: None };
+    models::register(app, &World::call(Vec::new(), &[]), new).await.unwrap();
+    let new = serde_json::from_value(json!({"name": "d", "model": "m"})).unwrap();
+    deployments::deploy(app, &World::call(Vec::new(), &[]), new).await.unwrap();
+    deliver().await;
+    world
+}
+
+/// The penguins, again and again, as CSV: `rows` of them, every hundredth without a number where one belongs.
+fn many(rows: usize) -> String {
+    let text = std::str::from_utf8(PENGUINS).unwrap();
+    let mut lines = text.lines();
+    let header = lines.next().unwrap();
+    let all: Vec<&str> = lines.collect();
+    let place = header.split(',').position(|name| name == "body_mass_g").unwrap();
+    let mut many = format!("{header}\n");
+    for row in 1..=rows {
+        let mut cells: Vec<&str> = all[row % all.len()].split(',').collect();
+        if row % 100 == 0 {
+            cells[place] = "heavy";
+        }
+        many.push_str(&cells.join(","));
+        many.push('\n');
+    }
+    many
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_becomes_of_the_messages_each_row_of_a_batch_is_predicted_once() {
+    for seed in 1..=5 {
+        let limits = Limits { batch_piece_rows: 64, ..Limits::default() };
+        let mut world = deployed(seed, limits).await;
+        let call = World::call(Vec::new(), &[]);
+        let upload = batches::upload(&world.app, &call, batches::NewUpload::default()).await.unwrap();
+        world.app.slots.storage.put(&upload.key, many(1000).as_bytes()).await.unwrap();
+        let new = json!({"deployment": "d", "input": {"key": upload.key}, "output": {"format": "csv"}});
+        let new = serde_json::from_value(new).unwrap();
+        let batch = batches::start(&world.app, &call, new).await.unwrap().id;
+        for round in 0.. {
+            assert!(round < 200, "seed {seed}: the batch never ends");
+            let shown = batches::show(&world.app, "default", &batch).await.unwrap();
+            if shown.finished_at.is_some() && world.due().await == 0 {
+                break;
+            }
+            if seed == 5 && round == 2 && shown.finished_at.is_none() {
+                batches::cancel(&world.app, "default", &batch).await.unwrap();
+            }
+            world.deliver_badly().await;
+        }
+        let database = &world.app.slots.database;
+        let count = async |partition: String| {
+            database.query(&Query::prefix(partition, "", 1000)).await.unwrap().items.len()
+        };
+        assert_eq!(count(format!("default/batch/{batch}/event")).await, 1, "seed {seed}");
+        assert_eq!(count("default/batch-slot".to_owned()).await, 0, "seed {seed}");
+        let shown = batches::show(&world.app, "default", &batch).await.unwrap();
+        if shown.status == batches::BatchStatus::Cancelled {
+            assert!(batches::manifest(&world.app, "default", &batch).await.is_err());
+            continue;
+        }
+        assert_eq!(shown.status, batches::BatchStatus::Succeeded, "seed {seed}: {shown:?}");
+        assert_eq!((shown.progress.done, shown.progress.of), (16, 16), "seed {seed}");
+        assert_eq!((shown.predicted, shown.faulty), (990, 10), "seed {seed}");
+        let manifest = batches::manifest(&world.app, "default", &batch).await.unwrap();
+        let mut rows = Vec::new();
+        for part in &manifest.parts {
+            let bytes = world.app.slots.storage.get(&part.file.key).await.unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            rows.extend(
+                text.lines().skip(1).map(|line| line.split(',').next().unwrap().parse::<u64>().unwrap()),
+            );
+        }
+        assert_eq!(rows, (1..=1000).filter(|row| row % 100 != 0).collect::<Vec<_>>(), "seed {seed}");
+        let mut faults = Vec::new();
+        for part in &manifest.errors {
+            let bytes = world.app.slots.storage.get(&part.file.key).await.unwrap();
+            let lines = String::from_utf8(bytes).unwrap();
+            faults.extend(
+                lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["row"].clone()),
+            );
+        }
+        assert_eq!(faults, (1..=10).map(|row| json!(row * 100)).collect::<Vec<_>>(), "seed {seed}");
+    }
 }

@@ -19,6 +19,7 @@ pub fn operations() -> Vec<Operation> {
                 Use::Send(QueueName::Trial),
                 Use::Send(QueueName::Notify),
                 Use::Send(QueueName::Served),
+                Use::Send(QueueName::Batch),
             ]),
     ]
 }

@@ -215,7 +215,7 @@ run "every_use" {
 
   assert {
     condition = { for statement in jsondecode(module.function["queues.redrive"].policy).Statement : statement.Resource[0] => sort(statement.Action) if startswith(statement.Sid, "QueuesTend") } == merge([
-      for queue in ["ingest", "trial", "notify", "served"] : {
+      for queue in ["ingest", "trial", "notify", "served", "batch"] : {
         "arn:aws:sqs:eu-central-1:123456789012:fettle-${queue}"      = tolist(["sqs:GetQueueAttributes", "sqs:SendMessage"])
         "arn:aws:sqs:eu-central-1:123456789012:fettle-${queue}-dead" = tolist(["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"])
       }

@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub(crate) mod backup;
+pub(crate) mod batches;
 pub(crate) mod completions;
 pub(crate) mod datasets;
 pub(crate) mod demo;
@@ -60,6 +61,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Deploy(deploy) => deploy.run(&session()?),
         Command::Deployments(deployments) => deployments.run(&session()?),
         Command::Predict(predict) => predict.run(&session()?),
+        Command::Batches(batches) => batches.run(&session()?),
         Command::Keys(keys) => keys.run(&session()?),
         Command::Secrets(secrets) => secrets.run(&session()?),
         Command::Queues(queues) => queues.run(&session()?),

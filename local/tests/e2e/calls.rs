@@ -26,7 +26,9 @@ const SELDOM: &[(&str, &str, &str)] = &[
     ("tick.run", "queue.send.notify", "only when a message was lost"),
     ("tick.run", "queue.send.served", "only when a canary's step is over"),
     ("predict.record", "objects.read", "only to ask a shadow"),
+    ("tick.run", "queue.send.batch", "only when a message or a worker was lost"),
     ("trial.run", "queue.send.trial", "gives back what it has no time for"),
+    ("batches.upload", "objects.write", "gives an address that its holder writes to"),
 ];
 
 /// Every way into the platform, once.
@@ -80,6 +82,7 @@ fn tour(client: &Client) {
     }
     let truth = json!({"request_id": answer["request_id"], "actual": "Gentoo"});
     client.post("/v1/deployments/d/feedback", &truth).json(200);
+    batches(client);
     client.put("/v1/models/m/aliases/other", &json!({"version": 1})).json(200);
     assert_eq!(client.delete("/v1/models/m/aliases/other").status, 200);
     assert_eq!(client.delete("/v1/deployments/d").status, 204);
@@ -101,6 +104,44 @@ fn tour(client: &Client) {
     client.post("/v1/queues/trial/redrive", &json!({})).json(200);
     client.push("gone", PENGUINS.as_bytes());
     assert_eq!(client.delete("/v1/datasets/gone").status, 204);
+}
+
+/// A batch over a data set, and one over a file with a row that has no prediction.
+fn batches(client: &Client) {
+    let done = |request: &Value| {
+        let id = client.post("/v1/batches", request).json(202)["id"].as_str().unwrap().to_owned();
+        for _ in 0..600 {
+            let batch = client.get(&format!("/v1/batches/{id}")).json(200);
+            if batch["finished_at"].is_string() {
+                assert_eq!(batch["status"], "succeeded", "{batch}");
+                return id;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("batch {id} does not end");
+    };
+    let id = done(&json!({"deployment": "d", "input": {"dataset": "penguins"}}));
+    assert_eq!(client.get(&format!("/v1/batches/{id}/manifest")).json(200)["rows"], 344);
+    assert_eq!(client.get(&format!("/v1/batches/{id}/parts/1")).status, 302);
+    let upload = client.post("/v1/batches/uploads", &json!({})).json(201);
+    let header = PENGUINS.lines().next().unwrap();
+    let row = header.replace("body_mass_g", "heavy");
+    let given = &upload["upload"];
+    let headers: BTreeMap<String, String> = serde_json::from_value(given["headers"].clone()).unwrap();
+    let headers: Vec<(&str, &str)> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let (method, url) = (given["method"].as_str().unwrap(), given["url"].as_str().unwrap());
+    let file = format!("{PENGUINS}{row}\n");
+    assert_eq!(client.with_key(None).send(method, url, &headers, file.as_bytes()).status, 200);
+    let id = done(&json!({"deployment": "d", "input": {"key": upload["key"]}}));
+    assert_eq!(client.get(&format!("/v1/batches/{id}/errors/1")).status, 302);
+    client.get("/v1/batches").json(200);
+    assert_eq!(client.delete(&format!("/v1/batches/{id}")).status, 204);
+    let request = json!({"deployment": "d", "input": {"dataset": "penguins"}});
+    let id = client.post("/v1/batches", &request).json(202)["id"].as_str().unwrap().to_owned();
+    // It may be over before.
+    let cancelled = client.post(&format!("/v1/batches/{id}/cancel"), &json!({})).status;
+    assert!(matches!(cancelled, 200 | 409), "{cancelled}");
 }
 
 fn predict(client: &Client) -> Value {

@@ -2,19 +2,22 @@
 //! notifier has taken it.
 
 use crate::app::App;
-use crate::due::DueKey;
-use crate::ports::{ErrorKind, Notice};
+use crate::due::{self, Due, DueKey};
+use crate::ids::is_id;
+use crate::ports::{ErrorKind, Notice, QueueName, Write};
 use crate::problem::{Problem, Result};
 use crate::record::load;
-use crate::runs::{Event, event_key};
+use crate::runs::Event;
+use crate::{batches, runs};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The message that asks for an event of a run to be told.
+/// The message that asks for an event to be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tell {
     /// Whose.
     pub workspace: String,
-    /// Of which run.
+    /// Of which run, or batch.
     pub run: String,
     /// Which of its events.
     pub seq: u64,
@@ -22,9 +25,19 @@ pub struct Tell {
     pub(crate) due: Option<DueKey>,
 }
 
+/// The write by which an event will be told, and the message that tells it at once.
+pub(crate) fn telling(workspace: &str, of: &str, seq: u64, at: Timestamp) -> Result<(Tell, Write)> {
+    let mut tell = Tell { workspace: workspace.to_owned(), run: of.to_owned(), seq, due: None };
+    let work = format!("{of}-{seq}");
+    tell.due = Some(due::key(at + due::GRACE, workspace, &work));
+    let (_, write) = due::set(at + due::GRACE, workspace, &work, &Due::new(QueueName::Notify, &tell)?)?;
+    Ok((tell, write))
+}
+
 /// Tells an event. At least once: the notice carries the event's id, by which a second one is known.
 pub async fn tell(app: &App, tell: &Tell) -> Result<()> {
     let database = &*app.slots.database;
+    let event_key = if is_id(&tell.run, "bat") { batches::event_key } else { runs::event_key };
     let key = event_key(&tell.workspace, &tell.run, tell.seq);
     if let Some(event) = load::<Event>(database, &key).await? {
         let event = event.value;

@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod app;
 pub mod backup;
+pub mod batches;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;

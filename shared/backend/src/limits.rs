@@ -14,6 +14,16 @@ pub struct Limits {
     pub upload_bytes: u64,
     /// Rows in one request for predictions.
     pub predict_rows: usize,
+    /// Rows of a batch.
+    pub batch_rows: u64,
+    /// Chunks of a batch.
+    pub batch_chunks: u32,
+    /// Rows of a chunk of a batch whose file is of separated values.
+    pub batch_piece_rows: u64,
+    /// What a worker holds of a batch's input at a time: a row group, unpacked, in bytes.
+    pub batch_group_bytes: u64,
+    /// Batches of a workspace that are not over.
+    pub open_batches: u32,
     /// What a table may be when it is read.
     pub read: ReadLimits,
     /// Loaded models kept in memory, in bytes.
@@ -27,6 +37,11 @@ impl Default for Limits {
             inline_upload_bytes: 5 * 1024 * 1024,
             upload_bytes: 1024 * 1024 * 1024,
             predict_rows: 10_000,
+            batch_rows: 100_000_000,
+            batch_chunks: 10_000,
+            batch_piece_rows: 1 << 17,
+            batch_group_bytes: 1024 * 1024 * 1024,
+            open_batches: 20,
             read: ReadLimits::default(),
             model_cache_bytes: 256 * 1024 * 1024,
         }

@@ -83,6 +83,7 @@ impl Use {
             Use::Send(QueueName::Trial) => "queue.send.trial",
             Use::Send(QueueName::Notify) => "queue.send.notify",
             Use::Send(QueueName::Served) => "queue.send.served",
+            Use::Send(QueueName::Batch) => "queue.send.batch",
             Use::TendQueues => "queues.tend",
             Use::Keys => "keys",
             Use::Notify => "notify",

@@ -1,6 +1,7 @@
 //! Typed records over the database's documents.
 
-use crate::ports::{Condition, Database, Item, Key, Query, Write};
+use crate::app::App;
+use crate::ports::{Condition, Database, ErrorKind, Item, Key, Query, Write};
 use crate::problem::{Kind, Problem, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -170,6 +171,34 @@ impl<T> List<T> {
     pub(crate) fn map<U>(self, turn: impl FnMut(T) -> U) -> List<U> {
         List { items: self.items.into_iter().map(turn).collect(), next_cursor: self.next_cursor }
     }
+}
+
+/// Reads a record, changes it, and writes it with what belongs to the change; begins anew when somebody
+/// else was faster. `Ok(None)` from the change leaves everything as it is. A conflict of what belongs
+/// to the change is an error; its index counts the record's own write as the first.
+pub(crate) async fn change<T, F>(app: &App, key: &Key, what: &str, mut make: F) -> Result<Option<T>>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnMut(&mut T) -> Result<Option<Vec<Write>>>,
+{
+    let database = &*app.slots.database;
+    for attempt in 0..ATTEMPTS {
+        let Some(Stored { value: mut record, revision }) = load::<T>(database, key).await? else {
+            return Ok(None);
+        };
+        let Some(with) = make(&mut record)? else { return Ok(Some(record)) };
+        // The record comes first: when it has changed, so has the rest, and that is what is to be told.
+        let mut writes = vec![update(key.clone(), &record, revision)?];
+        writes.extend(with);
+        match database.write(&writes).await {
+            Ok(()) => return Ok(Some(record)),
+            Err(error) if error.kind() == (ErrorKind::Conflict { at: 0 }) => {
+                back_off(attempt, app.ids.random::<1>()[0]).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Problem::new(Kind::Unavailable, format!("{what} keeps changing")).remedy("try again"))
 }
 
 /// How often a read-change-write is begun anew after a conflict.

@@ -9,6 +9,7 @@
 //! predicts.
 
 pub mod artifact;
+pub mod batch;
 pub mod classes;
 pub mod combine;
 pub mod diagnostics;

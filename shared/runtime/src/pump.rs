@@ -34,7 +34,7 @@ impl Pump {
             match operation.entry {
                 Entry::Queue(queue) => {
                     let lanes = match queue {
-                        QueueName::Trial => workers,
+                        QueueName::Trial | QueueName::Batch => workers,
                         QueueName::Ingest | QueueName::Notify | QueueName::Served => 1,
                     };
                     let worker = Worker { app: Arc::clone(app), queue, operation: Arc::clone(operation) };

@@ -1,5 +1,6 @@
 //! `fettle predict`: rows in, the same rows with their predictions out.
 
+mod batch;
 mod input;
 mod output;
 
@@ -8,11 +9,12 @@ use crate::api::{Predictions, Schema};
 use crate::client::route;
 use crate::failure::{Failure, Result};
 use crate::{output as terminal, progress};
+use batch::BatchOptions;
 use clap::Args;
 use input::{Form, Input, Row};
 use output::Output;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The most rows in a request.
 const CHUNK_ROWS: usize = 1000;
@@ -23,12 +25,18 @@ const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 CSV in, CSV out: the columns of the file, then `prediction`, then one column with the probability of
-each class. JSON in, JSON out: an array of rows, a row a line, or {\"rows\": […]} as the API takes it.")]
+each class. JSON in, JSON out: an array of rows, a row a line, or {\"rows\": […]} as the API takes it.
+
+With --batch the rows are predicted on the platform, and the results are parts of Parquet or CSV with
+a manifest; rows whose values do not fit are in a file of errors.")]
 pub(crate) struct Predict {
     /// The deployment's name
     name: String,
-    /// The rows, as CSV or JSON; - for stdin
-    file: PathBuf,
+    /// The rows, as CSV or JSON; - for stdin. With --batch, as CSV or Parquet
+    #[arg(required_unless_present = "dataset", conflicts_with = "dataset")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    batch: BatchOptions,
 }
 
 /// Rows that are sent together.
@@ -40,8 +48,15 @@ struct Chunk {
 
 impl Predict {
     pub(crate) fn run(&self, session: &Session) -> Result<()> {
+        match &self.file {
+            Some(file) if !self.batch.batch => self.rows(session, file),
+            file => self.batch.run(session, &self.name, file.as_deref()),
+        }
+    }
+
+    fn rows(&self, session: &Session, file: &Path) -> Result<()> {
         let schema: Schema = session.client.get(route(&["deployments", &self.name, "schema"]))?.read()?;
-        let mut input = Input::open(&self.file, &schema)?;
+        let mut input = Input::open(file, &schema)?;
         let mut output = Output::of(&input, &schema, session.json)?;
         // Where the rows themselves appear on the terminal, a spinner would be in their way.
         let spinner = (!std::io::stdout().is_terminal()).then(|| progress::spinner("predicting"));

@@ -143,6 +143,29 @@ impl Storage for S3Storage {
         }
     }
 
+    async fn get_range(&self, key: &str, from: u64, length: u64) -> Result<Vec<u8>> {
+        if from > PAST_ALL || length == 0 {
+            self.head(key).await?;
+            return Ok(Vec::new());
+        }
+        check_object_key(key)?;
+        let range = format!("bytes={from}-{}", from.saturating_add(length - 1).min(PAST_ALL));
+        let get = self.client.get_object().bucket(&self.bucket).key(key).range(range).send().await;
+        let output = match get {
+            Ok(output) => output,
+            Err(error) if error.code() == Some(INVALID_RANGE) => return Ok(Vec::new()),
+            Err(error) => return Err(failed(format!("reading {key}"))(error)),
+        };
+        if output.content_range().is_none() {
+            let context = format!("reading {key}: the range was not looked at");
+            return Err(Error::new(ErrorKind::Unavailable, context));
+        }
+        let bytes = output.body.collect().await.map_err(|error| {
+            Error::new(ErrorKind::Unavailable, format!("reading {key} from {from}")).caused_by(error)
+        })?;
+        Ok(bytes.to_vec())
+    }
+
     async fn head(&self, key: &str) -> Result<Object> {
         check_object_key(key)?;
         let head = self.client.head_object().bucket(&self.bucket).key(key).send().await;

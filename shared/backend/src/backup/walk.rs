@@ -4,7 +4,7 @@
 use crate::ports::{Database, Item, Key, Query};
 use crate::problem::{Kind, Problem, Result};
 use crate::record::{ATTEMPTS, back_off};
-use crate::{datasets, deployments, due, keys, models, runs};
+use crate::{batches, datasets, deployments, due, keys, models, runs};
 use tokio::sync::mpsc::Sender;
 
 /// Items read in one go.
@@ -40,6 +40,7 @@ pub(crate) struct Parts {
 pub(super) fn heads(workspace: &str) -> Vec<Heads> {
     vec![
         keys::heads(workspace),
+        batches::heads(workspace),
         deployments::heads(workspace),
         models::heads(workspace),
         runs::heads(workspace),

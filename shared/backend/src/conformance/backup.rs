@@ -3,6 +3,7 @@
 use super::refused_problem;
 use crate::app::{App, Slots};
 use crate::backup::{Report, Restored, Saved, backup, restore};
+use crate::batches::{self, NewBatch};
 use crate::clock::SystemClock;
 use crate::ids::{Ids, SystemEntropy};
 use crate::keys::{self, NewKey};
@@ -101,6 +102,11 @@ async fn deliver(app: &App) {
                     QueueName::Served => {
                         metering::work(app, serde_json::from_value(message.body).unwrap()).await.unwrap();
                     }
+                    QueueName::Batch => {
+                        batches::work(app, &serde_json::from_value(message.body).unwrap(), None)
+                            .await
+                            .unwrap();
+                    }
                 }
                 app.slots.queue.delete(queue, &message.receipt).await.unwrap();
             }
@@ -133,6 +139,11 @@ pub async fn populate(slots: &Slots, workspace: &str) {
     }
     let new = serde_json::from_value(json!({ "name": "shop", "model": "toys" })).unwrap();
     deployments::deploy(&app, &call(workspace, &[], None), new).await.unwrap();
+    let new = json!({ "deployment": "shop", "input": { "dataset": "toys" }, "output": { "format": "csv" } });
+    let new: NewBatch = serde_json::from_value(new).unwrap();
+    batches::start(&app, &call(workspace, &[], None), new.clone()).await.unwrap();
+    deliver(&app).await;
+    batches::start(&app, &call(workspace, &[], None), new).await.unwrap();
     let new = NewKey { name: "looker".to_owned(), role: Role::Viewer };
     keys::create_key(&app, &call(workspace, &[], None), new).await.unwrap();
 
@@ -230,6 +241,13 @@ pub async fn what_was_under_way_goes_on_elsewhere((from, to): Places, workspace:
     deliver(&there).await;
     let ended = runs::show(&there, workspace, &newest.id).await.unwrap();
     assert_eq!(ended.status, runs::RunStatus::Succeeded);
+    let newest = batches::list(&there, workspace, &page).await.unwrap().items.remove(0);
+    assert_eq!(newest.status, batches::BatchStatus::Running);
+    let message = json!({ "workspace": workspace, "batch": newest.id });
+    to.queue.send(QueueName::Batch, &[Outgoing::now(message)]).await.unwrap();
+    deliver(&there).await;
+    let ended = batches::show(&there, workspace, &newest.id).await.unwrap();
+    assert_eq!((ended.status, ended.predicted), (batches::BatchStatus::Succeeded, 120));
 }
 
 pub async fn a_restore_that_was_killed_is_finished_by_the_next((from, to): Places, workspace: &str) {

@@ -22,6 +22,7 @@ macro_rules! storage_suite {
             [
                 what_is_missing_is_not_found,
                 an_object_is_read_as_it_was_written,
+                a_range_is_so_many_bytes_from_there,
                 a_write_takes_the_place_of_the_one_before,
                 an_object_is_created_once,
                 of_twenty_creators_one_wins,
@@ -111,6 +112,19 @@ pub async fn what_is_missing_is_not_found(storage: Port, ns: &str) {
     expect_nothing(&storage, &format!("{ns}/none")).await;
     expect_nothing(&storage, ns).await;
     storage.delete(&format!("{ns}/none")).await.unwrap();
+}
+
+pub async fn a_range_is_so_many_bytes_from_there(storage: Port, ns: &str) {
+    let key = format!("{ns}/range");
+    let bytes: Vec<u8> = (0..=255).collect();
+    storage.put(&key, &bytes).await.unwrap();
+    for (from, length) in [(0, 1), (0, 256), (0, 1_000), (255, 1), (250, 100), (17, 0), (256, 10), (1_000, 1)]
+    {
+        let expected: Vec<u8> = bytes.iter().copied().skip(from).take(length).collect();
+        let read = storage.get_range(&key, from as u64, length as u64).await.unwrap();
+        assert_eq!(read, expected, "{length} bytes from {from}");
+    }
+    refused(storage.get_range(&format!("{ns}/none"), 0, 10).await, ErrorKind::NotFound);
 }
 
 pub async fn an_object_is_read_as_it_was_written(storage: Port, ns: &str) {

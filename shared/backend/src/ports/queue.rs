@@ -19,12 +19,14 @@ pub enum QueueName {
     Notify,
     /// What was served, which waits to be recorded.
     Served,
+    /// Chunks of batches that wait to be predicted.
+    Batch,
 }
 
 impl QueueName {
     /// All of them.
     pub const ALL: &[QueueName] =
-        &[QueueName::Ingest, QueueName::Trial, QueueName::Notify, QueueName::Served];
+        &[QueueName::Ingest, QueueName::Trial, QueueName::Notify, QueueName::Served, QueueName::Batch];
 
     /// The name in addresses, tables and logs.
     pub fn as_str(self) -> &'static str {
@@ -33,6 +35,7 @@ impl QueueName {
             QueueName::Trial => "trial",
             QueueName::Notify => "notify",
             QueueName::Served => "served",
+            QueueName::Batch => "batch",
         }
     }
 }

@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes that come one after the other.
 pub type ByteStream = Pin<Box<dyn AsyncRead + Send>>;
@@ -159,6 +159,17 @@ pub trait Storage: Send + Sync {
 
     /// The object from byte `from` on, as a stream; an offset past the end gives an empty one.
     async fn get_stream(&self, key: &str, from: u64) -> Result<ByteStream>;
+
+    /// At most `length` bytes of the object from byte `from` on: fewer where it ends before, none past its
+    /// end.
+    async fn get_range(&self, key: &str, from: u64, length: u64) -> Result<Vec<u8>> {
+        let stream = self.get_stream(key, from).await?;
+        let mut bytes = Vec::new();
+        stream.take(length).read_to_end(&mut bytes).await.map_err(|error| {
+            Error::new(ErrorKind::Unavailable, format!("reading {key} from {from}")).caused_by(error)
+        })?;
+        Ok(bytes)
+    }
 
     /// The object's length.
     async fn head(&self, key: &str) -> Result<Object>;

@@ -17,14 +17,14 @@ pub(crate) use view::scores;
 use crate::app::App;
 use crate::datasets;
 use crate::due::{self, Due};
-use crate::events::Tell;
+use crate::events::{self, Tell};
 use crate::idempotency::{Idempotency, Seen};
 use crate::ids::is_id;
 use crate::limits::check_name;
 use crate::operation::Call;
 use crate::ports::{Outgoing, Query, QueueName, TrialJob, Write};
 use crate::problem::{Kind, Problem, Result};
-use crate::record::{ATTEMPTS, List, PageRequest, Stored, all, back_off, create, list as page, load, update};
+use crate::record::{List, PageRequest, Stored, all, create, list as page, load};
 use fettle_engine::plan::{Plan, plan};
 use fettle_engine::search::compare_until;
 use jiff::Timestamp;
@@ -167,32 +167,12 @@ pub async fn dispatch_trials(app: &App, workspace: &str, run: &str) -> Result<()
     Ok(())
 }
 
-/// Reads a run, changes it, and writes it with what belongs to the change; begins anew when somebody
-/// else was faster. `Ok(None)` from the change leaves everything as it is. A conflict of what belongs
-/// to the change is an error; its index counts the run's own write as the first.
-pub(crate) async fn change<F>(app: &App, workspace: &str, run: &str, mut make: F) -> Result<Option<RunRecord>>
+/// Reads a run, changes it, and writes it with what belongs to the change: see [`crate::record::change`].
+pub(crate) async fn change<F>(app: &App, workspace: &str, run: &str, make: F) -> Result<Option<RunRecord>>
 where
     F: FnMut(&mut RunRecord) -> Result<Option<Vec<Write>>>,
 {
-    let database = &*app.slots.database;
-    let key = run_key(workspace, run);
-    for attempt in 0..ATTEMPTS {
-        let Some(Stored { value: mut record, revision }) = load::<RunRecord>(database, &key).await? else {
-            return Ok(None);
-        };
-        let Some(with) = make(&mut record)? else { return Ok(Some(record)) };
-        // The run comes first: when it has changed, so have its events, and that is what is to be told.
-        let mut writes = vec![update(key.clone(), &record, revision)?];
-        writes.extend(with);
-        match database.write(&writes).await {
-            Ok(()) => return Ok(Some(record)),
-            Err(error) if error.kind() == (crate::ports::ErrorKind::Conflict { at: 0 }) => {
-                back_off(attempt, app.ids.random::<1>()[0]).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Problem::new(Kind::Unavailable, format!("run {run} keeps changing")).remedy("try again"))
+    crate::record::change(app, &run_key(workspace, run), &format!("run {run}"), make).await
 }
 
 /// The write of a run's next event.
@@ -211,12 +191,7 @@ pub(crate) fn event(
 
 /// The write by which a run's last event will be told, and the message that tells it at once.
 pub(crate) fn telling(workspace: &str, record: &RunRecord, at: Timestamp) -> Result<(Tell, Write)> {
-    let (run, seq) = (&record.id, record.last_event);
-    let mut tell = Tell { workspace: workspace.to_owned(), run: run.clone(), seq, due: None };
-    let work = format!("{run}-{seq}");
-    tell.due = Some(due::key(at + due::GRACE, workspace, &work));
-    let (_, write) = due::set(at + due::GRACE, workspace, &work, &Due::new(QueueName::Notify, &tell)?)?;
-    Ok((tell, write))
+    events::telling(workspace, &record.id, record.last_event, at)
 }
 
 /// Sends the message that tells an event; what is due makes up for a failure.

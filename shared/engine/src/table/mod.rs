@@ -7,11 +7,12 @@
 mod error;
 mod infer;
 mod literal;
-mod preview;
+pub(crate) mod preview;
 mod profile;
 mod read;
 mod rows;
-mod snapshot;
+pub mod scan;
+pub(crate) mod snapshot;
 mod times;
 
 pub use error::{TableError, TableErrorKind};

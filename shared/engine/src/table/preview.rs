@@ -18,7 +18,8 @@ impl Table {
     }
 }
 
-fn cell(values: &Values, kind: Kind, row: usize) -> Value {
+/// A value as JSON.
+pub(crate) fn cell(values: &Values, kind: Kind, row: usize) -> Value {
     match values {
         Values::Number(values) => number(values[row], kind),
         Values::Boolean(values) => match values[row] {

@@ -92,7 +92,7 @@ fn table(builders: Vec<Builder<'_>>, rows: usize) -> Table {
 }
 
 /// A column while its rows come in.
-struct Builder<'a> {
+pub(super) struct Builder<'a> {
     field: &'a Field,
     data: Data,
 }
@@ -105,7 +105,7 @@ enum Data {
 }
 
 impl<'a> Builder<'a> {
-    fn new(field: &'a Field, rows: usize) -> Self {
+    pub(super) fn new(field: &'a Field, rows: usize) -> Self {
         let data = match field.kind {
             Kind::Number | Kind::Integer => Data::Numbers(Vec::with_capacity(rows)),
             Kind::Boolean => Data::Booleans(Vec::with_capacity(rows)),
@@ -115,7 +115,7 @@ impl<'a> Builder<'a> {
         Self { field, data }
     }
 
-    fn finish(self) -> Column {
+    pub(super) fn finish(self) -> Column {
         let values = match self.data {
             Data::Numbers(values) => Values::Number(values),
             Data::Booleans(values) => Values::Boolean(values),
@@ -153,7 +153,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn push_cell(&mut self, cell: &str, decimal: Decimal) -> Result<(), RowError> {
+    pub(super) fn push_cell(&mut self, cell: &str, decimal: Decimal) -> Result<(), RowError> {
         if literal::is_missing(cell) {
             self.push_missing();
             return Ok(());
@@ -182,7 +182,7 @@ impl<'a> Builder<'a> {
         known.ok_or_else(|| self.mistyped(&quoted(text)))
     }
 
-    fn push_missing(&mut self) {
+    pub(super) fn push_missing(&mut self) {
         match &mut self.data {
             Data::Numbers(values) => values.push(f64::NAN),
             Data::Booleans(values) => values.push(MISSING_BOOLEAN),

@@ -141,7 +141,8 @@ impl Table {
     }
 }
 
-fn data_type(kind: Kind) -> DataType {
+/// How values of a kind are written.
+pub(crate) fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Number => DataType::Float64,
         Kind::Integer => DataType::Int64,
@@ -151,7 +152,8 @@ fn data_type(kind: Kind) -> DataType {
     }
 }
 
-fn array(column: &Column, rows: std::ops::Range<usize>) -> ArrayRef {
+/// Some rows of a column, to be written.
+pub(crate) fn array(column: &Column, rows: std::ops::Range<usize>) -> ArrayRef {
     match &column.values {
         Values::Number(values) => {
             let values = values[rows].iter().map(|&value| (!value.is_nan()).then_some(value));

@@ -7,7 +7,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use fettle_backend::app::App;
-use fettle_backend::datasets::Uploaded;
+use fettle_backend::datasets::{UPLOADS, Uploaded};
 use fettle_backend::ports::{ErrorKind, Outgoing, QueueName, Storage, content_disposition};
 use fettle_backend::problem::{Kind, Problem, Result};
 use fettle_embedded::{FileStorage, Grant};
@@ -76,8 +76,11 @@ async fn receive(door: &Door, key: &str, request: Request) -> Result<()> {
         }
         Err(kind) => return Err(Problem::internal(format!("the upload could not be kept: {kind:?}"))),
     }
-    let message = Uploaded { key: key.to_owned() }.message()?;
-    door.app.slots.queue.send(QueueName::Ingest, &[Outgoing::now(message)]).await?;
+    // What is uploaded elsewhere nobody waits for: a batch reads its file when it is started.
+    if key.starts_with(UPLOADS) {
+        let message = Uploaded { key: key.to_owned() }.message()?;
+        door.app.slots.queue.send(QueueName::Ingest, &[Outgoing::now(message)]).await?;
+    }
     Ok(())
 }
 

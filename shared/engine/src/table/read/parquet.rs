@@ -64,37 +64,7 @@ impl<'a> File<'a> {
         // The Arrow schema that some writers embed adds nothing to the types that are read here.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = ArrowReaderMetadata::load(&bytes, options).map_err(|error| malformed(&error))?;
-        let fields = metadata.schema().fields();
-        limits.check_columns(fields.len())?;
-        if fields.is_empty() {
-            return Err(no_rows());
-        }
-        if let Some(nested) = fields.iter().find(|field| field.data_type().is_nested()) {
-            return Err(unsupported(
-                nested.name(),
-                "is nested",
-                "give each nested value a column of its own",
-            ));
-        }
-        let names = column_names(fields.iter().map(|field| field.name().as_str()), limits)?;
-        let rows = check_row_groups(metadata.metadata(), &names, limits)?;
-        let schema = fields.iter().zip(metadata.parquet_schema().columns()).map(|(field, leaf)| {
-            let data_type = match field.data_type() {
-                // Views share the bytes of a repeated string; copies of it could fill the memory.
-                DataType::Utf8 if leaf.converted_type() == ConvertedType::UTF8 => DataType::Utf8View,
-                DataType::Binary => DataType::BinaryView,
-                // The old type holds years that nanoseconds do not.
-                DataType::Timestamp(_, zone) if leaf.physical_type() == Type::INT96 => {
-                    DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
-                }
-                other => other.clone(),
-            };
-            Arc::new(Field::clone(field).with_data_type(data_type))
-        });
-        let schema = Arc::new(Schema::new(schema.collect::<Vec<_>>()));
-        let options = ArrowReaderOptions::new().with_schema(schema);
-        let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
-            .map_err(|error| malformed(&error))?;
+        let (metadata, names, rows) = prepared(&metadata, limits)?;
         Ok(Self { bytes, metadata, limits, names, rows })
     }
 
@@ -289,6 +259,41 @@ impl<'a> File<'a> {
     }
 }
 
+/// How a file's columns are read, their names and the number of rows, after a look at what it claims.
+pub(in crate::table) fn prepared(
+    metadata: &ArrowReaderMetadata,
+    limits: &ReadLimits,
+) -> Result<(ArrowReaderMetadata, Vec<String>, usize), TableError> {
+    let fields = metadata.schema().fields();
+    limits.check_columns(fields.len())?;
+    if fields.is_empty() {
+        return Err(no_rows());
+    }
+    if let Some(nested) = fields.iter().find(|field| field.data_type().is_nested()) {
+        return Err(unsupported(nested.name(), "is nested", "give each nested value a column of its own"));
+    }
+    let names = column_names(fields.iter().map(|field| field.name().as_str()), limits)?;
+    let rows = check_row_groups(metadata.metadata(), &names, limits)?;
+    let schema = fields.iter().zip(metadata.parquet_schema().columns()).map(|(field, leaf)| {
+        let data_type = match field.data_type() {
+            // Views share the bytes of a repeated string; copies of it could fill the memory.
+            DataType::Utf8 if leaf.converted_type() == ConvertedType::UTF8 => DataType::Utf8View,
+            DataType::Binary => DataType::BinaryView,
+            // The old type holds years that nanoseconds do not.
+            DataType::Timestamp(_, zone) if leaf.physical_type() == Type::INT96 => {
+                DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+            }
+            other => other.clone(),
+        };
+        Arc::new(Field::clone(field).with_data_type(data_type))
+    });
+    let schema = Arc::new(Schema::new(schema.collect::<Vec<_>>()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
+        .map_err(|error| malformed(&error))?;
+    Ok((metadata, names, rows))
+}
+
 /// The number of rows, after a look at what the file says about its size.
 fn check_row_groups(
     metadata: &ParquetMetaData,
@@ -337,7 +342,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-fn malformed(error: &dyn std::fmt::Display) -> TableError {
+pub(in crate::table) fn malformed(error: &dyn std::fmt::Display) -> TableError {
     TableError::new(
         TableErrorKind::Malformed,
         format!("the Parquet file is broken: {error}"),
