@@ -199,18 +199,23 @@ run "dashboard" {
   command = apply
 
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 12 && alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.metrics) > 0])
+    condition     = length(flatten([for body in [aws_cloudwatch_dashboard.this.dashboard_body, aws_cloudwatch_dashboard.queues.dashboard_body] : jsondecode(body).widgets])) == 12
+    error_message = "The dashboards show twelve things."
+  }
+
+  assert {
+    condition     = alltrue([for widget in flatten([for body in [aws_cloudwatch_dashboard.this.dashboard_body, aws_cloudwatch_dashboard.queues.dashboard_body] : jsondecode(body).widgets]) : length(widget.properties.metrics) > 0])
     error_message = "Every widget shows something."
   }
 
   assert {
-    condition     = sum([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.metrics)]) <= 50
+    condition     = alltrue([for body in [aws_cloudwatch_dashboard.this.dashboard_body, aws_cloudwatch_dashboard.queues.dashboard_body] : sum([for widget in jsondecode(body).widgets : length(widget.properties.metrics)]) <= 50])
     error_message = "A dashboard of more than 50 metrics is not free."
   }
 
   assert {
-    condition     = alltrue([for name in keys(module.queue) : strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"fettle-${name}-dead\"")])
-    error_message = "Every queue's dead letters are on the dashboard."
+    condition     = alltrue([for name in keys(module.queue) : strcontains(aws_cloudwatch_dashboard.queues.dashboard_body, "\"fettle-${name}-dead\"")])
+    error_message = "Every queue's dead letters are on a dashboard."
   }
 }
 

@@ -9,7 +9,7 @@ fn queues_are_listed_and_tended() {
     let client = platform.client();
     let list = client.get("/v1/queues").json(200);
     let names: Vec<_> = list["items"].as_array().unwrap().iter().map(|queue| queue["name"].clone()).collect();
-    assert_eq!(names, ["ingest", "trial", "notify", "served"]);
+    assert_eq!(names, ["ingest", "trial", "notify", "served", "batch"]);
     for name in names {
         let path = format!("/v1/queues/{}", name.as_str().unwrap());
         let dead = client.get(&format!("{path}/dead-letters?limit=5")).json(200);
