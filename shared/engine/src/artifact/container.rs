@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"FETTLE\0\x1a";
 /// The version that is written. Those before it are read too.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const HEADER: usize = 58;
 /// The most that an artifact may hold when unpacked.
 const LARGEST: u64 = 1 << 30;

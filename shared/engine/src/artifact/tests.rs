@@ -50,6 +50,8 @@ fn every_contents() -> Vec<Contents> {
             let params = Params::check(estimator.parameters(), &Map::new()).unwrap();
             let fitted =
                 estimator.fit(&Fit { x: &x, y: &y, weights: None, seed: 1, params: &params }).unwrap();
+            let mut scored = crate::conformal::Scored::default();
+            scored.add(&y, &fitted.predict(&x));
             let count = if task.is_classification() { y.outputs() } else { 0 };
             all.push(Contents {
                 engine: "0".into(),
@@ -57,8 +59,10 @@ fn every_contents() -> Vec<Contents> {
                 target: Field { name: "y".into(), kind: Kind::Integer },
                 classes: (0..count).map(|class| (class * 10).to_string()).collect(),
                 fields: columns.iter().map(|c| Field { name: c.name.clone(), kind: c.kind }).collect(),
-                members: vec![Member { preprocessor, fitted }],
+                members: vec![Member { background: fitted.background(&x), preprocessor, fitted }],
                 combination: None,
+                rule: if count == 2 { Rule::Threshold(0.25) } else { Rule::MostProbable },
+                conformal: scored.kept(40),
                 estimator: estimator.name().into(),
                 params: "{}".into(),
                 profile: serde_json::to_string(&profile(&table)).unwrap(),
