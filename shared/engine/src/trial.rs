@@ -2,6 +2,7 @@
 
 mod combined;
 mod decided;
+mod memory;
 mod rows;
 mod warnings;
 
@@ -47,6 +48,8 @@ pub struct Trainer {
     warnings: OnceLock<Vec<Warning>>,
     cache: Cache,
     profile: OnceLock<Profile>,
+    /// How much memory a trial has, where that is known.
+    memory: Option<u64>,
 }
 
 /// A trial on one fold.
@@ -167,6 +170,7 @@ impl Trainer {
             warnings,
             cache,
             profile,
+            memory: None,
         })
     }
 
@@ -346,6 +350,7 @@ impl Trainer {
         params: &Params,
         prepared: &Prepared,
     ) -> Result<Fitted, FitError> {
+        self.check_memory(estimator, prepared)?;
         let weights = prepared.weights.as_deref();
         estimator.fit(&Fit { x: &prepared.x, y: &prepared.y, weights, seed: self.plan.seed, params })
     }

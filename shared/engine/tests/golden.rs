@@ -59,7 +59,8 @@ fn answers_with_more(model: &Model) -> Vec<Map<String, Value>> {
         };
         answer.insert("interval".into(), interval);
         if let Some(contributions) = &contributions {
-            let of = |output| json!({"base": contributions.base(output), "of": contributions.of(row, output)});
+            let of =
+                |output| json!({"base": contributions.base(output), "of": contributions.of(row, output)});
             answer.insert("contributions".into(), (0..contributions.outputs()).map(of).collect());
         }
     }

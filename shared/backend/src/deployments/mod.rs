@@ -1,9 +1,11 @@
 //! Deployments: a name under which a model's version answers.
 
 mod predict;
+mod said;
 mod served;
 
-pub use predict::{Answer, Prediction, Scored, ask, check_rows};
+pub use predict::{Answer, Prediction, Scored, ask, ask_for, check_rows};
+pub use said::{Asked, ColumnContribution, Explanation};
 pub use served::ServedCache;
 
 use crate::app::App;

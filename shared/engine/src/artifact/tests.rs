@@ -98,6 +98,30 @@ fn every_model_predicts_the_same_one_row_at_a_time() {
 }
 
 #[test]
+fn every_model_says_how_sure_it_is_and_those_that_can_say_why() {
+    let table = table();
+    let mut explained = 0;
+    for contents in every_contents() {
+        let model = model(&contents);
+        let predictions = model.predict(&table).unwrap();
+        assert!(model.intervals(&predictions, 0.9).is_ok(), "{}", model.estimator());
+        match model.explain(&table) {
+            Ok(contributions) => {
+                assert_eq!((contributions.rows(), contributions.features()), (40, model.fields().len()));
+                explained += 1;
+            }
+            Err(error) => assert_eq!(error, ExplainError::NoWay(model.estimator().into())),
+        }
+        if let Predictions::Classes { labels, probabilities, .. } = &predictions {
+            let second = |row: usize| probabilities[row * 2 + 1] >= 0.25;
+            let binary = model.task() == Task::Binary;
+            assert!(!binary || labels.iter().enumerate().all(|(row, label)| (*label == 1) == second(row)));
+        }
+    }
+    assert!(explained > 20, "{explained}");
+}
+
+#[test]
 fn columns_are_found_by_name_and_checked() {
     let (model, table) = (model(&one()), table());
     let mut turned = table.clone();
@@ -163,6 +187,10 @@ fn contents_that_do_not_fit_together_are_refused() {
     refused(&|contents| contents.members.clear());
     refused(&|contents| contents.members.push(contents.members[0].clone()));
     refused(&|contents| contents.combination = Some(Combination::Mean(vec![0.5, 0.5])));
+    refused(&|contents| contents.rule = Rule::Threshold(1.5));
+    refused(&|contents| contents.rule = Rule::Costs(crate::decide::Costs::new(vec![vec![0.0; 3]; 3])));
+    refused(&|contents| contents.members[0].background = Some(Background::Means(vec![0.0])));
+    refused(&|contents| contents.members[0].background = Some(Background::Covers(vec![1])));
     let other = every_contents().into_iter().find(|contents| contents.estimator == "knn").unwrap();
     refused(&|contents| {
         contents.members[0].preprocessor =
@@ -199,6 +227,7 @@ proptest! {
                 for row in 0..predictions.len() {
                     predictions.to_json(row);
                 }
+                let _ = (model.intervals(&predictions, 0.9), model.explain(&table()));
             }
             let _ = (model.training_profile(), model.preprocessing());
         }

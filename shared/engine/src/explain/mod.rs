@@ -144,5 +144,13 @@ impl Contributions {
     }
 }
 
+/// Gives to the largest of a row's contributions what rounding left between their sum and the prediction, so
+/// that nothing is left over.
+pub(crate) fn settle(parts: &mut [f64], missing: f64) {
+    if let Some(largest) = parts.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())) {
+        *largest += missing;
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@
 //! al., Linear `TreeShap`, Advances in Neural Information Processing Systems 2022.
 
 use super::forest::{Forest, Outcome};
-use crate::explain::{Contributions, MOST_ROWS, Scale};
+use crate::explain::{Contributions, MOST_ROWS, Scale, settle};
 use crate::matrix::Matrix;
 
 /// Deeper trees come from no estimator, and a walk keeps its place on the stack.
@@ -67,6 +67,14 @@ impl Forest {
         }
         for value in &mut values {
             *value *= unit;
+        }
+        if let Outcome::Classes(_) = self.outcome {
+            // Distributions sum to 1 only as far as `f32` goes, and predictions are made to.
+            let predicted = self.predict(x);
+            for (at, parts) in values.chunks_exact_mut(cols.max(1)).enumerate() {
+                let sum = base[at % outputs] + parts.iter().sum::<f64>();
+                settle(parts, predicted[at] - sum);
+            }
         }
         Some(Contributions::new(scale, cols, base, values))
     }

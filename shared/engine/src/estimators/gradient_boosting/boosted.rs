@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::objective::{is_logarithm, predicts};
 use super::{FitError, one_thread};
-use crate::explain::{Contributions, Scale};
+use crate::explain::{Contributions, Scale, settle};
 use crate::matrix::Matrix;
 use crate::trees::Outcome;
 
@@ -100,9 +100,7 @@ impl Boosted {
                 values.extend(parts.get(row, output)?[..cols].iter().map(|&part| f64::from(part)));
                 let parts = &mut values[from..];
                 let missing = f64::from(margin) - bias[output] - parts.iter().sum::<f64>();
-                if let Some(largest) = parts.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())) {
-                    *largest += missing;
-                }
+                settle(parts, missing);
                 for part in parts {
                     *part *= unit;
                 }
