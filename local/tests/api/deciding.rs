@@ -34,7 +34,9 @@ fn costs_decide_and_rank_and_are_told() {
 
     client.post("/v1/models", &json!({"name": "back", "run": run["id"]})).json(201);
     client.post("/v1/deployments", &json!({"name": "back", "model": "back"})).json(201);
-    let rows: Vec<Value> = (0..20).map(|n| json!({"minutes": f64::from(n) / 2.0, "pages": 3})).collect();
+    let rows: Vec<Value> = (0..20)
+        .map(|n| json!({"minutes": f64::from(n) / 2.0, "pages": 3, "spent": f64::from(n) * 1.5 + 0.3}))
+        .collect();
     let answer = client.post("/v1/deployments/back/predict", &json!({"rows": rows})).json(200);
     let answers = answer["predictions"].as_array().unwrap();
     let yes = |answer: &Value| answer["probabilities"]["yes"].as_f64().unwrap();
