@@ -178,29 +178,33 @@ fn reasonable(matrix: &[Vec<f64>], classes: &[String]) -> Result<(), SpecError> 
 
 /// Whether a threshold can be chosen as was asked for.
 pub(super) fn check_threshold(spec: &RunSpec, task: Task, metric: Metric) -> Result<(), SpecError> {
-    match spec.threshold {
-        None => Ok(()),
-        Some(_) if !task.is_classification() => Err(contradiction(
+    let Some(threshold) = spec.threshold else { return Ok(()) };
+    if !task.is_classification() {
+        return Err(contradiction(
             "threshold",
             format!("{} has no threshold", target::named(task)),
             "leave threshold out".into(),
-        )),
-        Some(Threshold::Argmax) => Ok(()),
-        Some(Threshold::Tuned) if task != Task::Binary => Err(contradiction(
+        ));
+    }
+    if threshold == Threshold::Argmax {
+        return Ok(());
+    }
+    if task != Task::Binary {
+        return Err(contradiction(
             "threshold",
             "a threshold is between two classes, and the target has more".into(),
             "leave threshold out, or give costs by class".into(),
-        )),
-        Some(Threshold::Tuned) if !DECIDED.contains(&metric) => {
-            let names: Vec<&str> = DECIDED.iter().map(|metric| metric.name()).collect();
-            Err(contradiction(
-                "threshold",
-                format!("no threshold is best for the metric '{}'", metric.name()),
-                format!("rank by one of: {} (which needs costs)", names.join(", ")),
-            ))
-        }
-        Some(Threshold::Tuned) => Ok(()),
+        ));
     }
+    if !DECIDED.contains(&metric) {
+        let names: Vec<&str> = DECIDED.iter().map(|metric| metric.name()).collect();
+        return Err(contradiction(
+            "threshold",
+            format!("no threshold is best for the metric '{}'", metric.name()),
+            format!("rank by one of: {} (which needs costs)", names.join(", ")),
+        ));
+    }
+    Ok(())
 }
 
 fn contradiction(field: &str, detail: String, remedy: String) -> SpecError {
