@@ -91,7 +91,7 @@ pub(crate) struct Train {
     #[arg(long)]
     balance: bool,
 
-    /// What a mistake costs, repeatable: false_positive=1, false_negative=5, or TRUE:CHOSEN=COST by class
+    /// What a mistake costs, repeatable: `false_negative=5`, or by class TRUE:CHOSEN=COST
     #[arg(long = "cost", value_name = "MISTAKE=COST")]
     costs: Vec<String>,
 

@@ -77,7 +77,7 @@ pub(crate) struct Said {
 
 impl Said {
     pub(crate) fn of(model: &Model, table: &Table, predictions: &Predictions, asked: Asked) -> Result<Self> {
-        let interval = |coverage| model.intervals(predictions, coverage).map_err(no_interval);
+        let interval = |coverage| model.intervals(predictions, coverage).map_err(|error| no_interval(&error));
         let contributions = || {
             if table.rows > MOST_EXPLAINED {
                 let detail = format!("{} rows are more than can be explained at a time", table.rows);
@@ -144,7 +144,7 @@ fn unexplained(error: &ExplainError) -> Problem {
     }
 }
 
-fn no_interval(error: IntervalError) -> Problem {
+fn no_interval(error: &IntervalError) -> Problem {
     match error {
         IntervalError::NotKept => Problem::new(Kind::WrongState, error.to_string()).remedy(AGAIN),
         IntervalError::OutOfRange(_) | IntervalError::TooFewRows { .. } => {
