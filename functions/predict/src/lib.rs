@@ -1,7 +1,7 @@
 //! Predictions of a deployed model, and what is written down of them.
 
 use fettle_backend::app::App;
-use fettle_backend::deployments::{self, Answer};
+use fettle_backend::deployments::{self, Answer, Asked};
 use fettle_backend::metering::{self, Feedback, Told};
 use fettle_backend::models::ModelSchema;
 use fettle_backend::operation::{Call, Operation, Reply, Use};
@@ -22,6 +22,10 @@ pub fn operations() -> Vec<Operation> {
         )
         .summary("Predict rows of JSON, or of CSV by content type")
         .size(1769, 29)
+        .query(&[
+            ("explain", "true: what each column adds to each prediction"),
+            ("interval", "0.5 to 0.999: what holds the truth of this share of rows"),
+        ])
         .takes::<PredictRequest>()
         .gives::<Answer>(200)
         .uses(&[Use::ReadState, Use::ReadObjects, Use::Send(QueueName::Served)]),
@@ -55,12 +59,14 @@ pub fn operations() -> Vec<Operation> {
 }
 
 async fn rows(app: &App, call: Call) -> Result<Reply> {
-    let (deployment, limits) = (call.path("deployment"), &app.limits);
+    let (deployment, limits, asked) = (call.path("deployment"), &app.limits, Asked::of(&call)?);
     let scored = if call.content_type.as_deref() == Some("text/csv") {
-        deployments::ask(app, &call, deployment, |model| read_csv(model, limits, &call.body)).await?
+        deployments::ask_for(app, &call, deployment, asked, |model| read_csv(model, limits, &call.body))
+            .await?
     } else {
         let request = call.json::<PredictRequest>()?;
-        deployments::ask(app, &call, deployment, |model| read_json(model, limits, &request)).await?
+        deployments::ask_for(app, &call, deployment, asked, |model| read_json(model, limits, &request))
+            .await?
     };
     Reply::ok(&scored.answer(&call.request_id))
 }

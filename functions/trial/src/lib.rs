@@ -18,6 +18,7 @@ pub fn operations() -> Vec<Operation> {
                 Use::WriteState,
                 Use::ReadObjects,
                 Use::WriteObjects,
+                Use::DeleteObjects,
                 Use::Send(QueueName::Trial),
                 Use::Send(QueueName::Notify),
             ]),

@@ -3,7 +3,7 @@
 use super::{Session, push, runs};
 use crate::api::{Dataset, Run};
 use crate::client::route;
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Failure, Result};
 use crate::output::{self, BOLD, styled};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -91,6 +91,14 @@ pub(crate) struct Train {
     #[arg(long)]
     balance: bool,
 
+    /// What a mistake costs, repeatable: `false_negative=5`, or by class TRUE:CHOSEN=COST
+    #[arg(long = "cost", value_name = "MISTAKE=COST")]
+    costs: Vec<String>,
+
+    /// How classes are chosen: argmax (the most probable), or tuned (best by the metric)
+    #[arg(long, value_name = "HOW")]
+    threshold: Option<String>,
+
     /// A name to group runs by
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
@@ -102,8 +110,9 @@ pub(crate) struct Train {
 
 impl Train {
     pub(crate) fn run(&self, session: &Session) -> Result<()> {
+        let costs = costs(&self.costs)?;
         let dataset = self.reference(session)?;
-        let reply = session.client.post(route(&["runs"]), &self.body(&dataset))?;
+        let reply = session.client.post(route(&["runs"]), &self.body(&dataset, &costs))?;
         let run: Run = reply.read()?;
         if self.wait {
             output::note(&format!("run {}", styled(BOLD, &run.id)));
@@ -153,7 +162,7 @@ impl Train {
     }
 
     /// What was asked for, and nothing else: the platform chooses the rest.
-    fn body(&self, dataset: &str) -> Value {
+    fn body(&self, dataset: &str, costs: &Value) -> Value {
         let asked = [
             ("dataset", json!(dataset)),
             ("target", json!(self.target)),
@@ -172,9 +181,35 @@ impl Train {
             ("weight", json!(self.weight)),
             ("repeats", json!(self.repeats)),
             ("preprocessing", self.preprocessing()),
+            ("costs", costs.clone()),
+            ("threshold", json!(self.threshold)),
             ("experiment", json!(self.experiment)),
         ];
         let given = asked.into_iter().filter(|(_, value)| !value.is_null());
         Value::Object(given.map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
     }
+}
+
+/// What mistakes cost, as the platform takes it; null for nothing.
+fn costs(given: &[String]) -> Result<Value> {
+    let mut costs = Map::new();
+    for text in given {
+        let wrong = || {
+            Failure::new(Exit::Usage, format!("`{text}` is no cost of a mistake"))
+                .remedy("give --cost false_negative=5, or by class --cost TRUE:CHOSEN=5")
+        };
+        let (mistake, cost) = text.rsplit_once('=').ok_or_else(wrong)?;
+        let cost: f64 = cost.trim().parse().map_err(|_| wrong())?;
+        match mistake.split_once(':') {
+            None => {
+                costs.insert(mistake.trim().to_owned(), json!(cost));
+            }
+            Some((truth, chosen)) => {
+                let of = costs.entry(truth.trim()).or_insert_with(|| json!({}));
+                let of = of.as_object_mut().ok_or_else(wrong)?;
+                of.insert(chosen.trim().to_owned(), json!(cost));
+            }
+        }
+    }
+    Ok(if costs.is_empty() { Value::Null } else { Value::Object(costs) })
 }

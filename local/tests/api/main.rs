@@ -8,6 +8,7 @@ mod bad_runs;
 mod client;
 mod contract;
 mod datasets;
+mod deciding;
 mod golden_path;
 mod idempotency;
 mod kill;

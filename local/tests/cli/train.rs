@@ -68,3 +68,15 @@ fn an_unknown_run_is_said_to_be_unknown() {
         context.fettle(&["runs", verb, "run_nothing"]).failed(1, &["no run `run_nothing`"]);
     }
 }
+
+#[test]
+fn what_mistakes_cost_is_given_by_mistake_or_by_class() {
+    let context = Context::with_penguins();
+    let train = ["train", "penguins", "--target", "species", "--metric", "cost", "--wait", "--cost"];
+    let trained = context.fettle(&[&train[..], &["Gentoo:Adelie=7"], &FAST[..]].concat()).done();
+    assert!(trained.stdout.contains("cost"), "{trained}");
+    context.fettle(&[&train[..], &["dear"]].concat()).failed(2, &["`dear` is no cost", "false_negative=5"]);
+    context
+        .fettle(&[&train[..], &["false_negative=5"]].concat())
+        .failed(1, &["where: costs.false_negative", "two classes"]);
+}

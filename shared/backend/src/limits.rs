@@ -28,6 +28,8 @@ pub struct Limits {
     pub read: ReadLimits,
     /// Loaded models kept in memory, in bytes.
     pub model_cache_bytes: usize,
+    /// What a trial may take of the memory, in bytes; any amount where that is not known.
+    pub trial_memory_bytes: Option<u64>,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             open_batches: 20,
             read: ReadLimits::default(),
             model_cache_bytes: 256 * 1024 * 1024,
+            trial_memory_bytes: None,
         }
     }
 }

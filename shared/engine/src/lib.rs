@@ -12,6 +12,8 @@ pub mod artifact;
 pub mod batch;
 pub mod classes;
 pub mod combine;
+mod conformal;
+pub mod decide;
 pub mod diagnostics;
 pub mod estimators;
 pub mod explain;
@@ -27,6 +29,7 @@ pub mod trees;
 pub mod trial;
 
 pub use artifact::{ArtifactError, Model, Predictions, SchemaError};
+pub use decide::Rule;
 pub use diagnostics::Diagnostics;
 pub use estimators::FitError;
 pub use metrics::{Metric, Scores, Task};

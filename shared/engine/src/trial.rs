@@ -1,18 +1,25 @@
 //! Trials: an estimator with its parameters, fitted and measured on each fold, then on all rows.
 
+mod combined;
+mod decided;
+mod memory;
 mod rows;
 mod warnings;
 
 use std::sync::{Arc, OnceLock};
 
+use self::decided::Decided;
 use self::rows::Learned;
 pub use self::warnings::{Warning, WarningKind};
 use crate::artifact::{Contents, Member};
 use crate::classes::Classes;
-use crate::combine::{Combination, Method};
-use crate::diagnostics::{Basis, Diagnostics, Subject};
+use crate::combine::Combination;
+use crate::decide::Choice;
+use crate::diagnostics::{Basis, Diagnostics, Subject, sample};
 use crate::estimators::{Estimator, Fit, FitError, Fitted, Params, Target, find};
-use crate::metrics::{Scores, scores};
+use crate::explain::{Background, KEPT_ROWS};
+use crate::matrix::Matrix;
+use crate::metrics::{Scores, decided_scores};
 use crate::plan::{Plan, TrialSpec};
 use crate::prepared::{Cache, Part, Prepared};
 use crate::preprocess::{kept, weights};
@@ -41,6 +48,8 @@ pub struct Trainer {
     warnings: OnceLock<Vec<Warning>>,
     cache: Cache,
     profile: OnceLock<Profile>,
+    /// How much memory a trial has, where that is known.
+    memory: Option<u64>,
 }
 
 /// A trial on one fold.
@@ -60,6 +69,10 @@ pub struct Predicted(Vec<f32>);
 impl Predicted {
     fn new(values: &[f64]) -> Predicted {
         Predicted(values.iter().map(|value| *value as f32).collect())
+    }
+
+    fn values(&self) -> Vec<f64> {
+        self.0.iter().map(|value| f64::from(*value)).collect()
     }
 
     /// Four bytes a value, little endian.
@@ -97,6 +110,9 @@ pub struct Finished {
     /// What a model that did not see all rows gets right and wrong on those that it did not see: on
     /// the test set, or on the last fold when nothing was held out.
     pub diagnostics: Diagnostics,
+    /// The metrics of each fold anew, where they depend on what the other folds teach: they take the place of
+    /// those that [`Trainer::fold`] gave. Else empty.
+    pub folds: Vec<Scores>,
 }
 
 impl Trainer {
@@ -154,6 +170,7 @@ impl Trainer {
             warnings,
             cache,
             profile,
+            memory: None,
         })
     }
 
@@ -179,109 +196,49 @@ impl Trainer {
         let prepared = self.prepared(Part::Fold(fold), estimator)?;
         let fitted = self.fit(estimator, &params, &prepared)?;
         let predictions = predict(&fitted, &prepared)?;
-        let metrics = scores(&prepared.validation_y, &predictions);
+        let metrics = decided_scores(&prepared.validation_y, &predictions, &self.planned());
         Ok(FoldScores { metrics, predictions: Predicted::new(&predictions) })
     }
 
     /// Measures and looks at a trial on the test set, or looks at it on the last fold when there is no
     /// test set, and fits it on all rows: two fits, and three on half the rows or fewer for the
-    /// learning curve.
+    /// learning curve. `folds` are the predictions of all folds, from which the model learns how sure it may
+    /// be; without any it gives no intervals.
     ///
     /// # Errors
-    /// When the trial cannot be fitted, or the model is larger than an artifact may be.
-    pub fn finish(&self, trial: &TrialSpec) -> Result<Finished, FitError> {
+    /// When the trial cannot be fitted, the predictions are of other rows, or the model is larger than an
+    /// artifact may be.
+    pub fn finish(&self, trial: &TrialSpec, folds: &[Predicted]) -> Result<Finished, FitError> {
         let (estimator, params) = estimator(trial)?;
-        let (part, basis) = if self.split.test.is_empty() {
-            (Part::Fold(self.plan.fits() - 1), Basis::LastFold)
+        let decided = self.decided(&folds.iter().collect::<Vec<_>>())?;
+        let (part, basis, choice) = if self.split.test.is_empty() {
+            (Part::Fold(self.plan.fits() - 1), Basis::LastFold, &decided.on_last_fold)
         } else {
-            (Part::Rest, Basis::TestRows)
+            (Part::Rest, Basis::TestRows, &decided.choice)
         };
-        let (scores, predicted, diagnostics) = self.look(estimator, &params, part, basis)?;
+        let (scores, predicted, diagnostics) = self.look(estimator, &params, part, basis, choice)?;
         let (mut holdout, mut predictions) = (None, Predicted::default());
         if basis == Basis::TestRows {
             (holdout, predictions) = (Some(scores), predicted);
         }
         let prepared = self.prepared(Part::All, estimator)?;
         let fitted = self.fit(estimator, &params, &prepared)?;
-        let member = Member { preprocessor: prepared.preprocessor.clone(), fitted };
-        let artifact = self.artifact(trial, vec![member], None)?;
-        Ok(Finished { holdout, predictions, artifact, diagnostics })
+        let background = self.background(&fitted, &prepared.x);
+        let member = Member { preprocessor: prepared.preprocessor.clone(), fitted, background };
+        let rescored = decided.folds.clone();
+        let artifact = self.artifact(trial, vec![member], None, decided)?;
+        Ok(Finished { holdout, predictions, artifact, diagnostics, folds: rescored })
     }
 
-    /// Combines trials that have been through all folds: on each fold as the other folds' predictions
-    /// teach, then on the test set and for the model as all of them do. Fits nothing but the combination.
-    ///
-    /// # Errors
-    /// When the trial is none that combines, or the members are not of this plan.
-    pub fn combine(
-        &self,
-        trial: &TrialSpec,
-        members: &[Combined],
-    ) -> Result<(Vec<FoldScores>, Finished), FitError> {
-        let method = Method::find(&trial.estimator)
-            .ok_or_else(|| FitError::Unsuitable(format!("'{}' combines nothing", trial.estimator)))?;
-        let outputs = self.truth.outputs();
-        let fit = |folds: &[usize]| -> Result<Combination, FitError> {
-            let rows: Vec<u32> =
-                folds.iter().flat_map(|fold| self.split.folds[*fold].iter().copied()).collect();
-            let each = members.iter().map(|member| {
-                folds
-                    .iter()
-                    .flat_map(|fold| member.folds[*fold].0.iter().map(|value| f64::from(*value)))
-                    .collect()
-            });
-            Combination::fit(
-                method,
-                &self.truth.take(&rows),
-                &each.collect::<Vec<Vec<f64>>>(),
-                self.plan.seed,
-            )
-        };
-        let apply = |combination: &Combination,
-                     of: &dyn Fn(&Combined) -> &Predicted,
-                     rows: &[u32],
-                     basis: Option<Basis>| {
-            let each: Vec<Vec<f64>> = members
-                .iter()
-                .map(|member| of(member).0.iter().map(|value| f64::from(*value)).collect())
-                .collect();
-            if each.iter().any(|predictions| predictions.len() != rows.len() * outputs) {
-                return Err(FitError::Unsuitable("a member's predictions are of other rows".into()));
+    /// What explanations compare with: a mean takes one look at every row, but covers a way through every
+    /// tree, so that of many rows some stand for all.
+    fn background(&self, fitted: &Fitted, x: &Matrix) -> Option<Background> {
+        match fitted {
+            Fitted::Tree(_) | Fitted::Forest(_) if x.rows() > KEPT_ROWS => {
+                fitted.background(&x.take(&sample(x.rows(), KEPT_ROWS, self.plan.seed)))
             }
-            let predictions = finite(combination.apply(&each, outputs))?;
-            let truth = self.truth.take(rows);
-            let (names, ranked) = (self.classes.names(), (self.plan.metric, self.plan.seed));
-            let look = |basis| Diagnostics::of_predictions(&truth, &predictions, names, ranked, basis);
-            Ok((scores(&truth, &predictions), Predicted::new(&predictions), basis.map(look)))
-        };
-        if members.iter().any(|member| member.folds.len() != self.split.folds.len()) {
-            return Err(FitError::Unsuitable("a member has not been through all folds".into()));
+            _ => fitted.background(x),
         }
-        let mut diagnostics = None;
-        let mut folds = Vec::with_capacity(self.split.folds.len());
-        for (k, rows) in self.split.folds.iter().enumerate() {
-            let last = k + 1 == self.split.folds.len() && self.split.test.is_empty();
-            let basis = last.then_some(Basis::LastFold);
-            let (metrics, predictions, look) =
-                apply(&fit(&self.split.beside(k))?, &|member| &member.folds[k], rows, basis)?;
-            diagnostics = look;
-            folds.push(FoldScores { metrics, predictions });
-        }
-        let combination = fit(&(0..self.split.folds.len()).collect::<Vec<_>>())?;
-        let (mut holdout, mut predictions) = (None, Predicted::default());
-        if !self.split.test.is_empty() {
-            let of_test: &dyn Fn(&Combined) -> &Predicted = &|member| &member.holdout;
-            let (metrics, predicted, look) =
-                apply(&combination, of_test, &self.split.test, Some(Basis::TestRows))?;
-            (holdout, predictions, diagnostics) = (Some(metrics), predicted, look);
-        }
-        let mut parts = Vec::with_capacity(members.len());
-        for member in members {
-            parts.extend(Contents::from_bytes(&member.artifact).map_err(failed)?.members);
-        }
-        let artifact = self.artifact(trial, parts, Some(combination))?;
-        let diagnostics = diagnostics.ok_or_else(|| failed("there is nothing to look at"))?;
-        Ok((folds, Finished { holdout, predictions, artifact, diagnostics }))
     }
 
     fn artifact(
@@ -289,6 +246,7 @@ impl Trainer {
         trial: &TrialSpec,
         members: Vec<Member>,
         combination: Option<Combination>,
+        decided: Decided,
     ) -> Result<Vec<u8>, FitError> {
         let contents = Contents {
             engine: env!("CARGO_PKG_VERSION").into(),
@@ -298,6 +256,8 @@ impl Trainer {
             fields: self.columns().into_iter().map(field).collect(),
             members,
             combination,
+            rule: decided.choice.rule,
+            conformal: decided.conformal,
             estimator: trial.estimator.clone(),
             params: serde_json::Value::Object(trial.params.clone()).to_string(),
             profile: serde_json::to_string(self.profile.get_or_init(|| self.profile())).map_err(failed)?,
@@ -312,6 +272,7 @@ impl Trainer {
         params: &Params,
         part: Part,
         basis: Basis,
+        choice: &Choice,
     ) -> Result<(Scores, Predicted, Diagnostics), FitError> {
         let prepared = self.prepared(part, estimator)?;
         let fitted = self.fit(estimator, params, &prepared)?;
@@ -328,11 +289,13 @@ impl Trainer {
             rows: &self.in_table(&self.parted(part).1),
             classes: self.classes.names(),
             metric: self.plan.metric,
+            choice,
             seed: self.plan.seed,
             refit: &|x, y| estimator.fit(&Fit { x, y, weights: None, seed: self.plan.seed, params }),
         };
         let diagnostics = Diagnostics::new(&subject, basis);
-        Ok((scores(&prepared.validation_y, &predictions), Predicted::new(&predictions), diagnostics))
+        let scores = decided_scores(&prepared.validation_y, &predictions, choice);
+        Ok((scores, Predicted::new(&predictions), diagnostics))
     }
 
     fn columns(&self) -> Vec<&Column> {
@@ -387,6 +350,7 @@ impl Trainer {
         params: &Params,
         prepared: &Prepared,
     ) -> Result<Fitted, FitError> {
+        self.check_memory(estimator, prepared)?;
         let weights = prepared.weights.as_deref();
         estimator.fit(&Fit { x: &prepared.x, y: &prepared.y, weights, seed: self.plan.seed, params })
     }

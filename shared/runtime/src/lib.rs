@@ -9,6 +9,7 @@ mod http;
 mod init;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+mod memory;
 mod messages;
 #[cfg(feature = "local")]
 mod platform;

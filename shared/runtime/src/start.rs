@@ -1,6 +1,7 @@
 //! What every program of the platform begins with.
 
 use crate::config::Config;
+use crate::memory;
 use fettle_backend::app::{App, Slots};
 use fettle_backend::clock::{Clock, SystemClock};
 use fettle_backend::ids::{Ids, SystemEntropy};
@@ -25,5 +26,8 @@ impl Base {
 /// What handlers are given.
 pub(crate) fn app_of(slots: Slots, base: Base, config: &Config) -> Arc<App> {
     let Base { clock, ids, boot } = base;
-    Arc::new(App::new(slots, clock, ids, config.limits.clone(), boot))
+    let mut limits = config.limits.clone();
+    // A trial takes what it needs, and the rest is for all else that goes on.
+    limits.trial_memory_bytes = limits.trial_memory_bytes.or_else(|| Some(memory::available()? / 4 * 3));
+    Arc::new(App::new(slots, clock, ids, limits, boot))
 }

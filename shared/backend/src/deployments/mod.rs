@@ -9,13 +9,15 @@ mod change;
 mod choose;
 mod predict;
 mod record;
+mod said;
 mod served;
 
 pub use canary::{Advance, advance};
 pub use change::{NewTraffic, configure, history, pause, resume, roll_back, shift};
-pub use predict::{Answer, Prediction, Scored, ask, check_rows};
+pub use predict::{Answer, Prediction, Scored, ask, ask_for};
 pub(crate) use record::heads;
 pub use record::{Auto, Change, Follows, NewVariant, Settings, Variant, What};
+pub use said::{Asked, ColumnContribution, Explanation};
 pub use served::ServedCache;
 pub(crate) use served::Serving;
 

@@ -2,6 +2,7 @@
 
 use super::choose::choose;
 use super::record::Settings;
+use super::said::{Asked, Explanation, Said};
 use super::served::{Serving, Variant};
 use crate::app::App;
 use crate::limits::Limits;
@@ -24,11 +25,20 @@ const ROWS_AT_ONCE: usize = 64;
 /// What is predicted for a row.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Prediction {
-    /// The most probable class, or the number.
+    /// The class that is answered, or the number.
     pub prediction: Value,
     /// By class; for a classification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probabilities: Option<BTreeMap<String, f64>>,
+    /// What each column adds; where `explain` was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contributions: Option<Explanation>,
+    /// The lowest and the highest number that hold the truth of so many rows as `interval` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+    /// The classes that hold the truth of so many rows as `interval` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<Vec<Value>>,
 }
 
 /// What is predicted, and by what.
@@ -58,14 +68,22 @@ pub struct Scored {
     pub model: Arc<Model>,
     /// One a row.
     pub predictions: Predictions,
+    said: Said,
 }
 
 impl Scored {
     /// In the platform's own form.
     pub fn answer(&self, request_id: &str) -> Answer {
-        let predictions = (0..self.predictions.len()).map(|row| Prediction {
-            prediction: self.predictions.value(row),
-            probabilities: self.predictions.probabilities(row),
+        let predictions = (0..self.predictions.len()).map(|row| {
+            let mut prediction = Prediction {
+                prediction: self.predictions.value(row),
+                probabilities: self.predictions.probabilities(row),
+                contributions: None,
+                interval: None,
+                set: None,
+            };
+            self.said.add(&self.model, &self.predictions, row, &mut prediction);
+            prediction
         });
         Answer {
             predictions: predictions.collect(),
@@ -85,13 +103,24 @@ pub async fn ask(
     deployment: &str,
     read: impl FnOnce(&Model) -> Result<Table>,
 ) -> Result<Scored> {
+    ask_for(app, call, deployment, Asked::default(), read).await
+}
+
+/// [`ask`] for more than predictions.
+pub async fn ask_for(
+    app: &App,
+    call: &Call,
+    deployment: &str,
+    asked: Asked,
+    read: impl FnOnce(&Model) -> Result<Table>,
+) -> Result<Scored> {
     let serving = app.served.get(app, call.workspace()?, deployment).await?;
     let (at, began) = (app.now(), Instant::now());
     serving.admit(app, at)?;
     let variant = serving.choose(call.sticky.as_deref().unwrap_or(&call.request_id));
     let keeps = is_sampled(&serving.settings, &call.request_id);
     let has_room = keeps && app.books.has_room(&serving.id);
-    let scored = score(app, &serving, variant, read, has_room).await;
+    let scored = score(app, &serving, variant, asked, read, has_room).await;
     let outcome = match &scored {
         Ok((scored, _)) => Outcome::Answered(scored.predictions.len()),
         Err(problem) if problem.status() < 500 => Outcome::Refused,
@@ -121,16 +150,16 @@ async fn score(
     app: &App,
     serving: &Serving,
     variant: &Variant,
+    asked: Asked,
     read: impl FnOnce(&Model) -> Result<Table>,
     is_logged: bool,
 ) -> Result<(Scored, Option<Inputs>)> {
     let model = app.served.model(app, &serving.workspace, variant).await?;
     let table = read(&model)?;
-    check_rows(&app.limits, table.rows)?;
     let inputs = is_logged.then(|| table.head(MOST_LOGGED_ROWS));
-    let predictions = predict(&model, table).await?;
+    let (predictions, said) = predict(&model, table, asked).await?;
     let (name, version) = (Arc::clone(&serving.model), variant.version);
-    Ok((Scored { name, version, variant: Arc::clone(&variant.name), model, predictions }, inputs))
+    Ok((Scored { name, version, variant: Arc::clone(&variant.name), model, predictions, said }, inputs))
 }
 
 /// Whether a request is one of those that are kept.
@@ -167,13 +196,15 @@ fn logged(serving: &Serving, scored: &Scored, inputs: Inputs, call: &Call, at: T
     logged
 }
 
-async fn predict(model: &Arc<Model>, table: Table) -> Result<Predictions> {
-    if table.rows <= ROWS_AT_ONCE {
-        return model.predict(&table).map_err(Problem::internal);
-    }
+async fn predict(model: &Arc<Model>, table: Table, asked: Asked) -> Result<(Predictions, Said)> {
+    let here = table.rows <= ROWS_AT_ONCE && !asked.explain;
     let model = Arc::clone(model);
-    let predicted = tokio::task::spawn_blocking(move || model.predict(&table)).await;
-    predicted.map_err(Problem::internal)?.map_err(Problem::internal)
+    let answer = move || {
+        let predictions = model.predict(&table).map_err(Problem::internal)?;
+        let said = Said::of(&model, &table, &predictions, asked)?;
+        Ok((predictions, said))
+    };
+    if here { answer() } else { tokio::task::spawn_blocking(answer).await.map_err(Problem::internal)? }
 }
 
 /// Refuses a request of no rows, or of more than one may have.

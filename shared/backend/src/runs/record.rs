@@ -5,9 +5,10 @@ use crate::due::DueKey;
 use crate::ports::{Item, Key};
 use crate::problem::{ProblemBody, Result};
 use crate::record::read;
+use fettle_engine::decide::{Costs, Threshold};
 use fettle_engine::metrics::compare::Comparison;
 use fettle_engine::metrics::{Metric, Task};
-use fettle_engine::plan::{FeatureDecision, Origin, RunSpec, TrialSpec};
+use fettle_engine::plan::{CostSpec, FeatureDecision, Origin, RunSpec, TrialSpec};
 use fettle_engine::preprocess::Preprocessing;
 use fettle_engine::search::Mode;
 use fettle_engine::trial::Warning;
@@ -74,6 +75,14 @@ pub struct NewRun {
     /// Steps of preprocessing beside those that the estimators need.
     #[serde(default)]
     pub preprocessing: Preprocessing,
+    /// What mistakes cost: `{"false_positive": 1, "false_negative": 5}`, or by class `{"true class":
+    /// {"chosen class": 5}}`; a mistake that is left out costs 1. Models then answer what costs least.
+    #[serde(default)]
+    pub costs: Option<CostSpec>,
+    /// `argmax`: models answer the most probable class all the same; `tuned`: of two classes the second
+    /// from the probability on that was best for rows not learned from.
+    #[serde(default)]
+    pub threshold: Option<Threshold>,
 }
 
 impl NewRun {
@@ -95,6 +104,8 @@ impl NewRun {
             weight: self.weight.clone(),
             repeats: self.repeats,
             preprocessing: self.preprocessing,
+            costs: self.costs.clone(),
+            threshold: self.threshold,
         }
     }
 }
@@ -393,6 +404,16 @@ pub struct Run {
     /// The seed; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// What mistakes cost: for each class a list by the class that is chosen, in the order of
+    /// `classes`; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Costs>,
+    /// The classes in the order of `costs`; where there are costs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// How classes are chosen, when that was asked for; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
     /// When it was asked for.
     #[schemars(with = "String")]
     pub created_at: Timestamp,

@@ -30,6 +30,9 @@ pub(super) fn brief(record: RunRecord) -> Run {
         best: record.best.map(|best| best.trial),
         test_fraction: None,
         seed: None,
+        costs: None,
+        classes: Vec::new(),
+        threshold: None,
         created_at: record.created_at,
         started_at: record.started_at,
         finished_at: record.finished_at,
@@ -89,6 +92,9 @@ pub(super) fn whole(record: RunRecord, plan: Plan, trials: Vec<TrialRecord>) -> 
         notes: Some(plan.notes),
         test_fraction: Some(plan.test_fraction),
         seed: Some(plan.seed),
+        classes: if plan.costs.is_some() { plan.classes } else { Vec::new() },
+        costs: plan.costs,
+        threshold: plan.threshold,
         ..brief(record)
     }
 }

@@ -46,9 +46,11 @@ impl TrainerCache {
 async fn build(app: &App, job: &TrialJob, run: &RunRecord) -> Result<Arc<Trainer>> {
     let (plan, _) = parts(app, &job.workspace, &job.run).await?;
     let table = datasets::snapshot(app, &job.workspace, &run.dataset.id, run.dataset.version).await?;
-    let trainer = tokio::task::spawn_blocking(move || Trainer::new(table, plan))
-        .await
-        .map_err(Problem::internal)?
-        .map_err(|error| Problem::new(crate::problem::Kind::Spec("fit"), error.to_string()))?;
+    let memory = app.limits.trial_memory_bytes;
+    let trainer =
+        tokio::task::spawn_blocking(move || Trainer::new(table, plan).map(|made| made.within(memory)))
+            .await
+            .map_err(Problem::internal)?
+            .map_err(|error| Problem::new(crate::problem::Kind::Spec("fit"), error.to_string()))?;
     Ok(Arc::new(trainer))
 }

@@ -2,6 +2,7 @@
 
 mod cache;
 mod claim;
+mod kept;
 
 pub use cache::TrainerCache;
 
@@ -64,7 +65,12 @@ async fn run_trial(app: &App, job: &TrialJob, deadline: Option<Timestamp>) -> Re
         Stop::Lost => Ok(()),
         Stop::Drain => claim.give_back(app).await,
         Stop::Late => claim.lost(app).await,
-        Stop::End(end) => claim.end(app, end).await,
+        Stop::End(end) => {
+            let left_behind = kept::left_behind(&claim);
+            claim.end(app, end).await?;
+            kept::forget(app, &left_behind).await;
+            Ok(())
+        }
         Stop::Failed(reason) => claim.failed(app, reason).await,
     }
 }
@@ -86,7 +92,14 @@ async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timesta
     let whole = Arc::clone(&trainer);
     let mut written = Instant::now();
     let mut longest = Duration::ZERO;
-    for k in claim.trial.folds.len() as u32..claim.run.folds {
+    let mut predicted: Vec<Predicted> = Vec::with_capacity(claim.run.folds as usize);
+    for k in 0..claim.run.folds {
+        let is_done = (k as usize) < claim.trial.folds.len();
+        let earlier = if is_done { kept::earlier(app, claim, k).await? } else { None };
+        if let Some(earlier) = earlier {
+            predicted.push(earlier);
+            continue;
+        }
         let spec = claim.trial.spec();
         let fit = Arc::clone(&trainer);
         let began = Instant::now();
@@ -95,9 +108,13 @@ async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timesta
             Ok(Err(error)) => return Ok(Stop::End(End::Failed(error.to_string()))),
             Err(stop) => return Ok(stop),
         };
-        longest = longest.max(began.elapsed());
-        keep(app, claim, Some(k), &scores.predictions).await?;
-        claim.done(FoldRecord { metrics: scores.metrics, fit_s: began.elapsed().as_secs_f64() });
+        let took = began.elapsed();
+        longest = longest.max(took);
+        kept::keep(app, claim, Some(k), &scores.predictions, took).await?;
+        predicted.push(scores.predictions);
+        if !is_done {
+            claim.done(FoldRecord { metrics: scores.metrics, fit_s: took.as_secs_f64() });
+        }
         // The last two fits are on all rows: they take about as long as three folds.
         let next = if k + 1 < claim.run.folds { longest } else { longest * 3 };
         if deadline.is_some_and(|deadline| app.now() + next > deadline) {
@@ -116,12 +133,12 @@ async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timesta
         }
     }
     let spec = claim.trial.spec();
-    let finished = match compute(app, claim, deadline, move || trainer.finish(&spec)).await? {
+    let finished = match compute(app, claim, deadline, move || trainer.finish(&spec, &predicted)).await? {
         Ok(Ok(finished)) => finished,
         Ok(Err(error)) => return Ok(Stop::End(End::Failed(error.to_string()))),
         Err(stop) => return Ok(stop),
     };
-    keep(app, claim, None, &finished.predictions).await?;
+    kept::keep(app, claim, None, &finished.predictions, Duration::ZERO).await?;
     let mut warnings = Vec::new();
     if claim.trial.number == 1 {
         let found = compute(app, claim, deadline, move || whole.warnings().to_vec()).await?;
@@ -131,16 +148,6 @@ async fn folds_and_finish(app: &App, claim: &mut Claim, deadline: Option<Timesta
         };
     }
     succeed(app, claim, finished, warnings).await
-}
-
-/// Keeps what was predicted for rows that the fit did not see, when it may be combined.
-async fn keep(app: &App, claim: &Claim, fold: Option<u32>, predictions: &Predicted) -> Result<()> {
-    if !claim.run.mode.combines() {
-        return Ok(());
-    }
-    let key = predictions_key(&claim.job.workspace, &claim.job.run, &claim.trial.id, fold);
-    app.slots.storage.put(&key, &predictions.to_bytes()).await?;
-    Ok(())
 }
 
 /// Combines trials that have ended, from what they predicted: seconds, where fitting takes minutes.
@@ -187,7 +194,10 @@ async fn combine(
 }
 
 /// Stores a finished trial's model, and what is known of it.
-async fn succeed(app: &App, claim: &Claim, finished: Finished, warnings: Vec<Warning>) -> Result<Stop> {
+async fn succeed(app: &App, claim: &mut Claim, finished: Finished, warnings: Vec<Warning>) -> Result<Stop> {
+    for (fold, metrics) in claim.trial.folds.iter_mut().zip(finished.folds) {
+        fold.metrics = metrics;
+    }
     let key = diagnostics_key(&claim.job.workspace, &claim.job.run, &claim.trial.id);
     let diagnostics = serde_json::to_vec(&finished.diagnostics).map_err(Problem::internal)?;
     app.slots.storage.put(&key, &diagnostics).await?;

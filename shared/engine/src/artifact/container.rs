@@ -6,7 +6,7 @@
 //! | 2 | the format's version, little endian like all numbers |
 //! | 8 | the length of the contents |
 //! | 8 | the length of what follows the header |
-//! | 32 | SHA-256 of what follows the header |
+//! | 32 | SHA-256 of the version's bytes and what follows the header; of the latter alone in versions 1 and 2 |
 //! | … | the contents, compressed with Zstandard |
 
 use std::io::Read;
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"FETTLE\0\x1a";
 /// The version that is written. Those before it are read too.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const HEADER: usize = 58;
 /// The most that an artifact may hold when unpacked.
 const LARGEST: u64 = 1 << 30;
@@ -56,9 +56,19 @@ pub(super) fn wrap(contents: &[u8]) -> Result<Vec<u8>, ArtifactError> {
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&(packed.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&Sha256::digest(&packed));
+    bytes.extend_from_slice(&checksum(VERSION, &packed));
     bytes.extend_from_slice(&packed);
     Ok(bytes)
+}
+
+/// A version is checked with the rest from the third on: one that is damaged would be read as another.
+fn checksum(version: u16, packed: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    if version >= 3 {
+        hash.update(version.to_le_bytes());
+    }
+    hash.update(packed);
+    hash.finalize().into()
 }
 
 /// The version and the contents.
@@ -82,7 +92,7 @@ pub(super) fn unwrap(bytes: &[u8]) -> Result<(u16, Vec<u8>), ArtifactError> {
     if packed.len() as u64 != u64::from_le_bytes(*packed_length) {
         return Err(ArtifactError::Damaged("its length is not what its header says"));
     }
-    if Sha256::digest(packed)[..] != checksum[..] {
+    if self::checksum(version, packed) != *checksum {
         return Err(ArtifactError::Damaged("its checksum does not match"));
     }
     // Read as it comes, one byte further than promised at most: neither the promise nor what the

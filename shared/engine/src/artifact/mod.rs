@@ -5,8 +5,11 @@
 //! panic: what could be out of bounds is checked once, when loading.
 
 mod container;
+mod explained;
+mod intervals;
 mod predictions;
 mod v1;
+mod v2;
 
 use std::sync::Arc;
 
@@ -14,15 +17,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::container::ArtifactError;
+pub use self::explained::ExplainError;
+pub use self::intervals::{IntervalError, Intervals};
 pub use self::predictions::Predictions;
 use crate::classes::Classes;
 use crate::combine::Combination;
+use crate::conformal::Conformal;
+use crate::decide::Rule;
 use crate::estimators::Fitted;
-use crate::metrics::{Task, most_probable};
+use crate::explain::Background;
+use crate::metrics::Task;
 use crate::preprocess::{Decision, Preprocessor};
 use crate::table::{Column, Field, Kind, Profile, Table, Values};
 
-/// Everything that a model is, in the order in which it is stored: version 2 of the format. A change is
+/// Everything that a model is, in the order in which it is stored: version 3 of the format. A change is
 /// a new version beside this one, with a golden file of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Contents {
@@ -38,6 +46,10 @@ pub(crate) struct Contents {
     pub(crate) members: Vec<Member>,
     /// How; none of one member that stands for itself.
     pub(crate) combination: Option<Combination>,
+    /// How a class is chosen.
+    pub(crate) rule: Rule,
+    /// How far off predictions are; none where that was not measured.
+    pub(crate) conformal: Option<Conformal>,
     pub(crate) estimator: String,
     /// JSON, since parameters are of any type.
     pub(crate) params: String,
@@ -50,6 +62,8 @@ pub(crate) struct Contents {
 pub(crate) struct Member {
     pub(crate) preprocessor: Preprocessor,
     pub(crate) fitted: Fitted,
+    /// What its predictions are compared with; none where they cannot be explained.
+    pub(crate) background: Option<Background>,
 }
 
 impl Contents {
@@ -60,10 +74,14 @@ impl Contents {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Contents, ArtifactError> {
         let (version, payload) = container::unwrap(bytes)?;
         let invalid = |error: postcard::Error| ArtifactError::Invalid(error.to_string());
-        if version == 1 {
-            return Ok(postcard::from_bytes::<v1::Contents>(&payload).map_err(invalid)?.into());
+        match version {
+            1 => {
+                let v1: v1::Contents = postcard::from_bytes(&payload).map_err(invalid)?;
+                Ok(v2::Contents::from(v1).into())
+            }
+            2 => Ok(postcard::from_bytes::<v2::Contents>(&payload).map_err(invalid)?.into()),
+            _ => postcard::from_bytes(&payload).map_err(invalid),
         }
-        postcard::from_bytes(&payload).map_err(invalid)
     }
 
     /// The artifact's bytes; the same contents give the same bytes.
@@ -78,7 +96,9 @@ impl Contents {
 
 impl Member {
     fn size_bytes(&self) -> usize {
-        self.preprocessor.size_bytes() + self.fitted.size_bytes()
+        self.preprocessor.size_bytes()
+            + self.fitted.size_bytes()
+            + self.background.as_ref().map_or(0, Background::size_bytes)
     }
 }
 
@@ -120,7 +140,15 @@ impl Model {
         let kinds: Vec<Kind> = contents.fields.iter().map(|field| field.kind).collect();
         for member in &contents.members {
             member.preprocessor.check(&kinds).map_err(ArtifactError::Invalid)?;
-            member.fitted.check(member.preprocessor.width(), outputs).map_err(ArtifactError::Invalid)?;
+            let width = member.preprocessor.width();
+            member.fitted.check(width, outputs).map_err(ArtifactError::Invalid)?;
+            if let Some(background) = &member.background {
+                member.fitted.check_background(background, width).map_err(ArtifactError::Invalid)?;
+            }
+        }
+        contents.rule.check(contents.classes.len()).map_err(ArtifactError::Invalid)?;
+        if let Some(conformal) = &contents.conformal {
+            conformal.check().map_err(ArtifactError::Invalid)?;
         }
         match &contents.combination {
             Some(combination) => {
@@ -134,6 +162,8 @@ impl Model {
         let size_bytes = size_of::<Model>()
             + contents.members.iter().map(Member::size_bytes).sum::<usize>()
             + contents.combination.as_ref().map_or(0, Combination::size_bytes)
+            + contents.rule.size_bytes()
+            + contents.conformal.as_ref().map_or(0, Conformal::size_bytes)
             + contents.profile.len()
             + contents.fields.iter().map(|field| size_of::<Field>() + field.name.len()).sum::<usize>();
         let classes = Arc::new(Classes::new(contents.classes.clone(), contents.target.kind));
@@ -168,6 +198,11 @@ impl Model {
     /// The name of the estimator that was fitted.
     pub fn estimator(&self) -> &str {
         &self.contents.estimator
+    }
+
+    /// How a class is chosen of its probabilities.
+    pub fn rule(&self) -> &Rule {
+        &self.contents.rule
     }
 
     /// The estimator's parameters, as the trial had them.
@@ -214,10 +249,7 @@ impl Model {
     /// # Errors
     /// The first column that is missing or of another kind.
     pub fn predict(&self, table: &Table) -> Result<Predictions, SchemaError> {
-        let mut columns = Vec::with_capacity(self.contents.fields.len());
-        for (place, field) in self.contents.fields.iter().enumerate() {
-            columns.push(find(table, place, field)?);
-        }
+        let columns = self.columns(table)?;
         let rows: Vec<u32> = (0..table.rows as u32).collect();
         let mut answers: Vec<Vec<f64>> = Vec::with_capacity(self.contents.members.len());
         for member in &self.contents.members {
@@ -230,11 +262,17 @@ impl Model {
             None => answers.pop().unwrap_or_default(),
         };
         Ok(if self.contents.task.is_classification() {
-            let labels = most_probable(&predicted, self.classes().len());
+            let labels = self.contents.rule.labels(&predicted, self.classes().len());
             Predictions::Classes { classes: Arc::clone(&self.classes), labels, probabilities: predicted }
         } else {
             Predictions::Numbers(predicted)
         })
+    }
+
+    /// The table's columns that are looked at, in the order of the fields.
+    fn columns<'a>(&self, table: &'a Table) -> Result<Vec<&'a Column>, SchemaError> {
+        let fields = self.contents.fields.iter().enumerate();
+        fields.map(|(place, field)| find(table, place, field)).collect()
     }
 }
 

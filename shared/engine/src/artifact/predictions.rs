@@ -14,7 +14,7 @@ pub enum Predictions {
     Classes {
         /// The classes that labels and probabilities refer to.
         classes: Arc<Classes>,
-        /// The most probable class of each row.
+        /// The class that is answered for each row: the most probable, or as the model's rule has it.
         labels: Vec<u32>,
         /// Rows × classes, row by row; each row sums to 1.
         probabilities: Vec<f64>,

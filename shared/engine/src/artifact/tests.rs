@@ -50,6 +50,8 @@ fn every_contents() -> Vec<Contents> {
             let params = Params::check(estimator.parameters(), &Map::new()).unwrap();
             let fitted =
                 estimator.fit(&Fit { x: &x, y: &y, weights: None, seed: 1, params: &params }).unwrap();
+            let mut scored = crate::conformal::Scored::default();
+            scored.add(&y, &fitted.predict(&x));
             let count = if task.is_classification() { y.outputs() } else { 0 };
             all.push(Contents {
                 engine: "0".into(),
@@ -57,8 +59,10 @@ fn every_contents() -> Vec<Contents> {
                 target: Field { name: "y".into(), kind: Kind::Integer },
                 classes: (0..count).map(|class| (class * 10).to_string()).collect(),
                 fields: columns.iter().map(|c| Field { name: c.name.clone(), kind: c.kind }).collect(),
-                members: vec![Member { preprocessor, fitted }],
+                members: vec![Member { background: fitted.background(&x), preprocessor, fitted }],
                 combination: None,
+                rule: if count == 2 { Rule::Threshold(0.25) } else { Rule::MostProbable },
+                conformal: scored.kept(40),
                 estimator: estimator.name().into(),
                 params: "{}".into(),
                 profile: serde_json::to_string(&profile(&table)).unwrap(),
@@ -91,6 +95,30 @@ fn every_model_predicts_the_same_one_row_at_a_time() {
         assert!(model.size_bytes() > contents.profile.len());
         assert_eq!(model.training_profile().unwrap(), profile(&table));
     }
+}
+
+#[test]
+fn every_model_says_how_sure_it_is_and_those_that_can_say_why() {
+    let table = table();
+    let mut explained = 0;
+    for contents in every_contents() {
+        let model = model(&contents);
+        let predictions = model.predict(&table).unwrap();
+        assert!(model.intervals(&predictions, 0.9).is_ok(), "{}", model.estimator());
+        match model.explain(&table) {
+            Ok(contributions) => {
+                assert_eq!((contributions.rows(), contributions.features()), (40, model.fields().len()));
+                explained += 1;
+            }
+            Err(error) => assert_eq!(error, ExplainError::NoWay(model.estimator().into())),
+        }
+        if let Predictions::Classes { labels, probabilities, .. } = &predictions {
+            let second = |row: usize| probabilities[row * 2 + 1] >= 0.25;
+            let binary = model.task() == Task::Binary;
+            assert!(!binary || labels.iter().enumerate().all(|(row, label)| (*label == 1) == second(row)));
+        }
+    }
+    assert!(explained > 20, "{explained}");
 }
 
 #[test]
@@ -159,6 +187,10 @@ fn contents_that_do_not_fit_together_are_refused() {
     refused(&|contents| contents.members.clear());
     refused(&|contents| contents.members.push(contents.members[0].clone()));
     refused(&|contents| contents.combination = Some(Combination::Mean(vec![0.5, 0.5])));
+    refused(&|contents| contents.rule = Rule::Threshold(1.5));
+    refused(&|contents| contents.rule = Rule::Costs(crate::decide::Costs::new(vec![vec![0.0; 3]; 3])));
+    refused(&|contents| contents.members[0].background = Some(Background::Means(vec![0.0])));
+    refused(&|contents| contents.members[0].background = Some(Background::Covers(vec![1])));
     let other = every_contents().into_iter().find(|contents| contents.estimator == "knn").unwrap();
     refused(&|contents| {
         contents.members[0].preprocessor =
@@ -195,6 +227,7 @@ proptest! {
                 for row in 0..predictions.len() {
                     predictions.to_json(row);
                 }
+                let _ = (model.intervals(&predictions, 0.9), model.explain(&table()));
             }
             let _ = (model.training_profile(), model.preprocessing());
         }

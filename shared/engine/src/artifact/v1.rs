@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Member;
+use super::v2;
 use crate::estimators::Fitted;
 use crate::metrics::Task;
 use crate::preprocess::Version1;
@@ -23,15 +23,15 @@ pub(super) struct Contents {
     profile: String,
 }
 
-impl From<Contents> for super::Contents {
-    fn from(v1: Contents) -> super::Contents {
-        super::Contents {
+impl From<Contents> for v2::Contents {
+    fn from(v1: Contents) -> v2::Contents {
+        v2::Contents {
             engine: v1.engine,
             task: v1.task,
             target: v1.target,
             classes: v1.classes,
             fields: v1.fields,
-            members: vec![Member { preprocessor: v1.preprocessor.into(), fitted: v1.fitted }],
+            members: vec![v2::Member { preprocessor: v1.preprocessor.into(), fitted: v1.fitted }],
             combination: None,
             estimator: v1.estimator,
             params: v1.params,

@@ -144,7 +144,8 @@ impl ShapSummary {
         let features = subject.columns.len();
         let contributions = subject
             .fitted
-            .explain(&subject.x.take(&rows), &subject.background())
+            .background(&subject.background())
+            .and_then(|background| subject.fitted.explain(&subject.x.take(&rows), &background))
             .ok_or("this estimator's predictions cannot be shared out among the features")?
             .gathered(&subject.origins, features);
         let outputs = contributions.outputs();

@@ -32,11 +32,13 @@ pub use self::curves::{LiftCurve, PrecisionRecallCurve, RocCurve};
 pub use self::dependence::{DependenceCurve, Interaction, PartialDependence};
 pub use self::importance::{Importance, PermutationImportance, ShapFeature, ShapSummary};
 pub use self::learning::LearningCurve;
+pub(crate) use self::numbers::sample;
 pub use self::residuals::{PredictedVsActual, Residuals};
 pub use self::slices::{Slice, Slices};
 pub(crate) use self::subject::Subject;
+use crate::decide::Choice;
 use crate::estimators::Target;
-use crate::metrics::{Metric, most_probable, scores};
+use crate::metrics::{Metric, scores};
 
 /// The JSON document is smaller than this.
 pub const MOST_BYTES: usize = 1_000_000;
@@ -219,6 +221,7 @@ impl Diagnostics {
             subject.predictions,
             subject.classes,
             (subject.metric, subject.seed),
+            subject.choice,
             basis,
         );
         if subject.x.rows() == 0 {
@@ -245,12 +248,16 @@ impl Diagnostics {
         predictions: &[f64],
         classes: &[String],
         (metric, seed): (Metric, u64),
+        choice: &Choice,
         basis: Basis,
     ) -> Diagnostics {
         let mut made = Diagnostics::empty(basis, y.len() as u64, metric);
         match y {
             _ if y.is_empty() => {}
-            Target::Classes { codes, count } => made.classes(codes, *count, classes, predictions),
+            Target::Classes { codes, count } => {
+                let chosen = choice.rule.labels(predictions, *count);
+                made.classes(codes, &chosen, classes, predictions);
+            }
             Target::Numbers(truth) => made.numbers(truth, y, predictions, seed),
         }
         made.shorten();
@@ -279,8 +286,8 @@ impl Diagnostics {
         }
     }
 
-    fn classes(&mut self, codes: &[u32], count: usize, names: &[String], probabilities: &[f64]) {
-        self.confusion_matrix = ConfusionMatrix::new(codes, &most_probable(probabilities, count), names);
+    fn classes(&mut self, codes: &[u32], chosen: &[u32], names: &[String], probabilities: &[f64]) {
+        self.confusion_matrix = ConfusionMatrix::new(codes, chosen, names);
         self.calibration = Calibration::new(codes, probabilities, names);
         let curves = curves::Curves::new(codes, probabilities, names);
         if curves.roc.is_empty() {

@@ -38,7 +38,7 @@ pub(super) fn thinned(n: usize, moved: impl Fn(usize) -> f64) -> Vec<usize> {
 }
 
 /// At most `most` of `n` rows, drawn at random and in ascending order: the same for the same arguments.
-pub(super) fn sample(n: usize, most: usize, seed: u64) -> Vec<u32> {
+pub(crate) fn sample(n: usize, most: usize, seed: u64) -> Vec<u32> {
     let mut rows: Vec<u32> = (0..n as u32).collect();
     if n > most {
         let (drawn, _) = rows.partial_shuffle(&mut ChaCha8Rng::seed_from_u64(seed), most);

@@ -1,9 +1,10 @@
 //! What is looked at: a fitted model with the rows that it did not see, and what looking costs.
 
 use super::numbers::sample;
+use crate::decide::Choice;
 use crate::estimators::{FitError, Fitted, Target};
 use crate::matrix::Matrix;
-use crate::metrics::{Metric, scores};
+use crate::metrics::{Metric, decided_scores};
 use crate::table::{Column, Kind};
 
 /// Steps through nodes, or what takes as long (about 5 ns), that one diagnostic may spend: about a sixth of a
@@ -32,6 +33,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) classes: &'a [String],
     /// The metric that ranks.
     pub(crate) metric: Metric,
+    /// How classes are chosen.
+    pub(crate) choice: &'a Choice,
     pub(crate) seed: u64,
     /// Fits the same estimator again.
     pub(crate) refit: &'a dyn Fn(&Matrix, &Target) -> Result<Fitted, FitError>,
@@ -40,7 +43,7 @@ pub(crate) struct Subject<'a> {
 impl Subject<'_> {
     /// The ranking metric of some predictions; `None` where it is undefined.
     pub(super) fn score(&self, y: &Target, predictions: &[f64]) -> Option<f64> {
-        scores(y, predictions).get(&self.metric).copied()
+        decided_scores(y, predictions, self.choice).get(&self.metric).copied()
     }
 
     /// How much worse `score` is than `best`.

@@ -75,6 +75,7 @@ fn look(estimator: &str, columns: &[Column], y: &Target, names: &[String], metri
         rows: held_out,
         classes: names,
         metric,
+        choice: &crate::decide::Choice::default(),
         seed: 0,
         refit: &refit,
     };

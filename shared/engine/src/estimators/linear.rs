@@ -214,14 +214,19 @@ impl FittedLinear {
         out
     }
 
+    /// The mean of each column, which contributions are measured from; 0 without rows.
+    pub(super) fn means(rows: &Matrix) -> Vec<f64> {
+        let count = rows.rows().max(1) as f64;
+        let mean = |col| rows.col(col).iter().map(|&value| f64::from(value)).sum::<f64>() / count;
+        (0..rows.cols()).map(mean).collect()
+    }
+
     /// Coefficient × (value − mean of the background): what the Shapley values of a sum are.
-    pub(super) fn explain(&self, x: &Matrix, background: &Matrix) -> Contributions {
-        let (cols, rows) = (x.cols(), background.rows().max(1) as f64);
-        let mean = |col| background.col(col).iter().map(|&value| f64::from(value)).sum::<f64>() / rows;
-        let means: Vec<f64> = (0..cols).map(mean).collect();
+    pub(super) fn explain(&self, x: &Matrix, means: &[f64]) -> Contributions {
+        let cols = x.cols();
         let models = || self.model.chunks_exact(cols + 1);
         let base = models()
-            .map(|model| model[cols] + model.iter().zip(&means).map(|(c, mean)| c * mean).sum::<f64>())
+            .map(|model| model[cols] + model.iter().zip(means).map(|(c, mean)| c * mean).sum::<f64>())
             .collect();
         let mut values = Vec::with_capacity(x.rows() * (self.model.len() / (cols + 1)) * cols);
         for row in 0..x.rows() {

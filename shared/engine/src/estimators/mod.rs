@@ -10,6 +10,7 @@ mod decision_tree;
 mod deviations;
 mod dummy;
 mod elastic_net;
+mod explain;
 mod explainable_boosting;
 mod extra_trees;
 mod gradient_boosting;
@@ -48,7 +49,6 @@ pub use self::explainable_boosting::{Additive, Shape};
 pub use self::gradient_boosting::Boosted;
 pub(crate) use self::linear::sigmoid;
 pub use self::params::{Domain, Parameter, Params, Search};
-use crate::explain::Contributions;
 use crate::matrix::Matrix;
 use crate::metrics::Task;
 use crate::trees::Forest;
@@ -305,20 +305,6 @@ impl Fitted {
             Fitted::Mlp(fitted) => fitted.predict(x),
             Fitted::BernoulliNb(fitted) => fitted.predict(x),
             Fitted::Qda(fitted) => fitted.predict(x),
-        }
-    }
-
-    /// What each column of `x` adds to its predictions, compared with what is predicted on average of
-    /// `background`: some training rows. `None` where there is no way that is exact and quick.
-    ///
-    /// # Panics
-    /// Never when [`check`](Fitted::check) passed for the width of both.
-    pub fn explain(&self, x: &Matrix, background: &Matrix) -> Option<Contributions> {
-        match self {
-            Fitted::Linear(fitted) => Some(fitted.explain(x, background)),
-            Fitted::Tree(fitted) | Fitted::Forest(fitted) => fitted.explain(x, background),
-            Fitted::Boosted(fitted) => fitted.explain(x),
-            _ => None,
         }
     }
 

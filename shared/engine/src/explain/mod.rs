@@ -8,6 +8,7 @@
 //! | trees and forests | path-dependent `TreeSHAP`, with covers counted on background rows |
 //! | gradient boosting | the same with the covers of training, which the trees store |
 //! | linear models | coefficient × (value − mean of the background) |
+//! | explainable boosting | what each curve adds, which is 0 on average of the training rows |
 //!
 //! The others have none that is both exact and quick.
 //!
@@ -16,7 +17,12 @@
 //! S. Lundberg, G. Erion and S.-I. Lee, Consistent individualized feature attribution for tree
 //! ensembles, 2018.
 
+mod background;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::background::Background;
+pub(crate) use self::background::{KEPT_ROWS, MOST_ROWS};
 
 /// In which unit contributions add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -30,6 +36,8 @@ pub enum Scale {
     LogOdds,
     /// A score for each class, of which softmax makes probabilities.
     Scores,
+    /// The logarithm of the predicted number.
+    Logarithm,
 }
 
 /// What each feature adds to each prediction: `base` and the contributions of a row sum to its raw
@@ -58,6 +66,31 @@ impl Contributions {
     /// In which unit they add up.
     pub fn scale(&self) -> Scale {
         self.scale
+    }
+
+    /// The weighted sum of contributions of the same rows to the same outputs, in one unit, which may be
+    /// added up: `None` of others, and of logarithms and scores, whose mean is not the mean's.
+    pub(crate) fn mean(parts: &[(f64, Contributions)]) -> Option<Contributions> {
+        let (_, first) = parts.first()?;
+        let adds_up = matches!(first.scale, Scale::Number | Scale::Probability);
+        let alike = |other: &Contributions| {
+            (other.scale, other.features, other.base.len(), other.values.len())
+                == (first.scale, first.features, first.base.len(), first.values.len())
+        };
+        if !adds_up || !parts.iter().all(|(_, part)| alike(part)) {
+            return None;
+        }
+        let sum = |of: &dyn Fn(&Contributions) -> &[f64]| {
+            let mut sums = vec![0.0; of(first).len()];
+            for (weight, part) in parts {
+                for (sum, value) in sums.iter_mut().zip(of(part)) {
+                    *sum += weight * value;
+                }
+            }
+            sums
+        };
+        let (base, values) = (sum(&|part| &part.base), sum(&|part| &part.values));
+        Some(Contributions { scale: first.scale, features: first.features, base, values })
     }
 
     /// The number of rows.
@@ -108,6 +141,14 @@ impl Contributions {
             }
         }
         Contributions::new(self.scale, features, self.base.clone(), values)
+    }
+}
+
+/// Gives to the largest of a row's contributions what rounding left between their sum and the prediction, so
+/// that nothing is left over.
+pub(crate) fn settle(parts: &mut [f64], missing: f64) {
+    if let Some(largest) = parts.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())) {
+        *largest += missing;
     }
 }
 

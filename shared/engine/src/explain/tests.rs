@@ -35,11 +35,16 @@ fn fit(name: &str, x: &Matrix, y: &Target, params: &serde_json::Value) -> Fitted
     estimator.fit(&Fit { x, y, weights: None, seed: 1, params: &params }).unwrap()
 }
 
+fn explain(fitted: &Fitted, x: &Matrix, background: &Matrix) -> Option<Contributions> {
+    fitted.explain(x, &fitted.background(background)?)
+}
+
 /// The prediction that a row's contributions sum to.
 fn predicted(contributions: &Contributions, row: usize) -> Vec<f64> {
     let raw: Vec<f64> = (0..contributions.outputs()).map(|output| contributions.raw(row, output)).collect();
     match contributions.scale() {
         Scale::Number => raw,
+        Scale::Logarithm => vec![raw[0].exp()],
         Scale::Probability if raw.len() > 1 => raw,
         Scale::Probability => vec![1.0 - raw[0], raw[0]],
         Scale::LogOdds => {
@@ -66,11 +71,14 @@ fn contributions_sum_to_the_prediction() {
         ("gradient_boosting", 1, true),
         ("gradient_boosting", 2, true),
         ("gradient_boosting", 3, true),
+        ("explainable_boosting", 1, true),
+        ("explainable_boosting", 2, true),
+        ("explainable_boosting", 3, true),
     ] {
         let (x, y) = data(300, 5, missing, 3);
         let fitted = fit(name, &x, &target(&y, classes), &json!({}));
         let (seen, unseen) = (x.take(&(0..200).collect::<Vec<_>>()), data(40, 5, missing, 4).0);
-        let contributions = fitted.explain(&unseen, &seen).unwrap();
+        let contributions = explain(&fitted, &unseen, &seen).unwrap();
         assert_eq!((contributions.rows(), contributions.features()), (40, 5));
         let predictions = fitted.predict(&unseen);
         let largest = predictions.iter().fold(1.0f64, |largest, p| largest.max(p.abs()));
@@ -79,7 +87,78 @@ fn contributions_sum_to_the_prediction() {
                 assert!((got - expected).abs() < 1e-6 * largest, "{name} {classes}: {got} {expected}");
             }
         }
-        assert_eq!(fitted.explain(&unseen, &seen).unwrap(), contributions);
+        assert_eq!(explain(&fitted, &unseen, &seen).unwrap(), contributions);
+    }
+}
+
+/// To the last digits: what is served must add up.
+#[test]
+fn numbers_and_shares_of_trees_add_up_exactly() {
+    for (name, classes) in [
+        ("ridge", 1),
+        ("decision_tree", 3),
+        ("random_forest", 1),
+        ("random_forest", 2),
+        ("extra_trees", 3),
+        ("explainable_boosting", 1),
+    ] {
+        let (x, y) = data(300, 5, name != "ridge", 3);
+        let fitted = fit(name, &x, &target(&y, classes), &json!({}));
+        let contributions = explain(&fitted, &x, &x).unwrap();
+        let predictions = fitted.predict(&x);
+        let largest = predictions.iter().fold(1.0f64, |largest, p| largest.max(p.abs()));
+        for (row, expected) in predictions.chunks_exact(classes).enumerate() {
+            for (got, expected) in predicted(&contributions, row).iter().zip(expected) {
+                assert!((got - expected).abs() < 1e-9 * largest, "{name} {classes}: {got} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn counts_are_explained_by_their_logarithm() {
+    let (x, y) = data(300, 5, true, 3);
+    let y = Target::Numbers(y.iter().map(|y| (y / 200.0).max(0.0).floor()).collect());
+    for objective in ["poisson", "tweedie"] {
+        let fitted = fit("gradient_boosting", &x, &y, &json!({"objective": objective, "trees": 30}));
+        let contributions = explain(&fitted, &x, &x).unwrap();
+        assert_eq!(contributions.scale(), Scale::Logarithm);
+        for (row, expected) in fitted.predict(&x).iter().enumerate() {
+            let got = predicted(&contributions, row)[0];
+            assert!((got - expected).abs() < 1e-5 * expected.abs().max(1.0), "{objective}: {got} {expected}");
+        }
+    }
+}
+
+#[test]
+fn means_of_what_adds_up_add_up() {
+    let part = |scale, base, value| Contributions::new(scale, 1, vec![base], vec![value, 2.0 * value]);
+    let mean =
+        Contributions::mean(&[(0.25, part(Scale::Number, 8.0, 4.0)), (0.75, part(Scale::Number, 4.0, 0.0))]);
+    let mean = mean.unwrap();
+    assert_eq!((mean.base(0), mean.of(0, 0), mean.of(1, 0)), (5.0, &[1.0][..], &[2.0][..]));
+    let mixed = [(0.5, part(Scale::Number, 1.0, 1.0)), (0.5, part(Scale::Probability, 1.0, 1.0))];
+    assert_eq!(Contributions::mean(&mixed), None);
+    assert_eq!(Contributions::mean(&[(1.0, part(Scale::LogOdds, 1.0, 1.0))]), None);
+    assert_eq!(Contributions::mean(&[]), None);
+}
+
+#[test]
+fn a_background_of_something_else_is_refused() {
+    let (x, y) = data(60, 3, false, 3);
+    for name in ["ridge", "decision_tree", "gradient_boosting", "explainable_boosting"] {
+        let fitted = fit(name, &x, &target(&y, 1), &json!({}));
+        let background = fitted.background(&x).unwrap();
+        assert_eq!(fitted.check_background(&background, 3), Ok(()), "{name}");
+        let others = [
+            Background::Within,
+            Background::Means(vec![0.0; 3]),
+            Background::Means(vec![0.0; 2]),
+            Background::Means(vec![f64::NAN; 3]),
+            Background::Covers(vec![1]),
+        ];
+        let fits = others.iter().filter(|other| fitted.check_background(other, 3).is_ok()).count();
+        assert_eq!(fits, usize::from(name != "decision_tree"), "{name}");
     }
 }
 
@@ -89,7 +168,7 @@ fn the_base_of_a_forest_is_the_mean_of_its_background() {
     let fitted = fit("random_forest", &x, &target(&y, 1), &json!({"trees": 10}));
     let background = data(50, 5, true, 8).0;
     let predictions = fitted.predict(&background);
-    let base = fitted.explain(&x, &background).unwrap().base(0);
+    let base = explain(&fitted, &x, &background).unwrap().base(0);
     assert!((base - predictions.iter().sum::<f64>() / 50.0).abs() < 1e-6);
 }
 
@@ -99,7 +178,7 @@ fn one_split_is_shared_out_by_hand() {
     let x = Matrix::new(4, 2, vec![-3.0, -2.0, -1.0, 1.0, 5.0, 5.0, 5.0, 5.0]);
     let y = Target::Numbers(vec![0.0, 0.0, 0.0, 1.0]);
     let fitted = fit("decision_tree", &x, &y, &json!({"min_leaf": 1}));
-    let contributions = fitted.explain(&x, &x).unwrap();
+    let contributions = explain(&fitted, &x, &x).unwrap();
     assert!((contributions.base(0) - 0.25).abs() < 1e-6);
     assert!((contributions.of(0, 0)[0] + 0.25).abs() < 1e-6);
     assert!((contributions.of(3, 0)[0] - 0.75).abs() < 1e-6);
@@ -119,9 +198,9 @@ fn columns_of_one_feature_are_summed() {
 fn an_estimator_without_a_way_says_so_and_no_background_is_no_panic() {
     let (x, y) = data(60, 3, false, 3);
     let none = Matrix::new(0, 3, Vec::new());
-    assert_eq!(fit("knn", &x, &target(&y, 1), &json!({})).explain(&x, &x), None);
+    assert_eq!(fit("knn", &x, &target(&y, 1), &json!({})).background(&x), None);
     for (name, classes) in [("random_forest", 3), ("ridge", 1), ("gradient_boosting", 2)] {
-        let contributions = fit(name, &x, &target(&y, classes), &json!({})).explain(&x, &none).unwrap();
+        let contributions = explain(&fit(name, &x, &target(&y, classes), &json!({})), &x, &none).unwrap();
         assert!((0..60).all(|row| contributions.raw(row, 0).is_finite()));
     }
 }

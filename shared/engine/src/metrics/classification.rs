@@ -1,21 +1,23 @@
 //! Metrics of predicted classes.
 
-use super::{Metric, Scores, most_probable};
+use super::{Metric, Scores};
+use crate::decide::Choice;
 
 /// Probabilities are kept this far from 0 when their logarithm is taken, so that one row that was
 /// surely wrong costs much, but not infinitely much. The resolution of `f64`, as in scikit-learn.
 const SMALLEST: f64 = f64::EPSILON;
 
-pub(super) fn scores(codes: &[u32], classes: usize, probabilities: &[f64]) -> Scores {
+pub(super) fn scores(codes: &[u32], classes: usize, probabilities: &[f64], choice: &Choice) -> Scores {
     let mut scores = Scores::new();
     if codes.is_empty() {
         return scores;
     }
-    let predicted = most_probable(probabilities, classes);
+    let predicted = choice.rule.labels(probabilities, classes);
     let counts = Confusion::count(codes, &predicted, classes);
     let rows = codes.len() as f64;
     scores.insert(Metric::Accuracy, counts.right.iter().sum::<f64>() / rows);
     scores.insert(Metric::LogLoss, log_loss(codes, classes, probabilities));
+    scores.extend(choice.costs.as_ref().map(|costs| (Metric::Cost, costs.mean(codes, &predicted))));
     // Classes without a row have no recall: the mean is over the others.
     scores.extend(mean((0..classes).filter_map(|c| counts.recall(c))).map(|m| (Metric::BalancedAccuracy, m)));
     scores.extend(auc(codes, classes, probabilities).map(|auc| (Metric::Auc, auc)));
@@ -138,6 +140,11 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::{Costs, Rule};
+
+    fn scores(codes: &[u32], classes: usize, probabilities: &[f64]) -> Scores {
+        super::scores(codes, classes, probabilities, &Choice::default())
+    }
 
     fn close(scores: &Scores, metric: Metric, expected: f64) {
         let got = scores[&metric];
@@ -210,6 +217,19 @@ mod tests {
         close(&scores, Metric::Mcc, 0.0);
         close(&scores, Metric::Auc, 0.5);
         close(&scores, Metric::Recall, 0.0);
+    }
+
+    #[test]
+    fn what_is_chosen_is_what_is_measured() {
+        let costs = Costs::new(vec![vec![0.0, 1.0], vec![5.0, 0.0]]);
+        let (truth, probabilities) = ([0, 0, 1, 1], [0.9, 0.1, 0.7, 0.3, 0.6, 0.4, 0.95, 0.05]);
+        let most = Choice { rule: Rule::MostProbable, costs: Some(costs.clone()) };
+        close(&super::scores(&truth, 2, &probabilities, &most), Metric::Cost, 10.0 / 4.0);
+        let cheapest = Choice { rule: Rule::Costs(costs.clone()), costs: Some(costs) };
+        let scores = super::scores(&truth, 2, &probabilities, &cheapest);
+        close(&scores, Metric::Cost, 6.0 / 4.0);
+        close(&scores, Metric::Recall, 0.5);
+        close(&scores, Metric::Accuracy, 0.5);
     }
 
     #[test]

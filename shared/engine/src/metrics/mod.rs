@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::classification::{log_loss, rank_auc};
+use crate::decide::Choice;
 use crate::estimators::Target;
 
 /// What there is to learn from a target.
@@ -63,6 +64,8 @@ pub enum Metric {
     /// The mean absolute error relative to the true value, as a fraction; rows whose true value is
     /// 0 do not count, since there it has no meaning.
     Mape,
+    /// What the mistakes cost on average over all rows, where a run says what mistakes cost.
+    Cost,
 }
 
 /// Measured values. A metric that is undefined on the rows at hand (such as the AUC when they are
@@ -73,10 +76,15 @@ pub type Scores = BTreeMap<Metric, f64>;
 /// [`Fitted::predict`](crate::estimators::Fitted::predict), one row for each of `truth`.
 ///
 /// Targets with two classes count as binary: precision, recall and F1 are then those of the second
-/// class, the positive one. O(n log n).
+/// class, the positive one. The most probable class is what is predicted. O(n log n).
 pub fn scores(truth: &Target, predictions: &[f64]) -> Scores {
+    decided_scores(truth, predictions, &Choice::default())
+}
+
+/// [`scores`] of classes that are chosen in another way, and what their mistakes cost.
+pub fn decided_scores(truth: &Target, predictions: &[f64], choice: &Choice) -> Scores {
     match truth {
-        Target::Classes { codes, count } => classification::scores(codes, *count, predictions),
+        Target::Classes { codes, count } => classification::scores(codes, *count, predictions, choice),
         Target::Numbers(values) => regression::scores(values, predictions),
     }
 }
@@ -111,7 +119,7 @@ const CLASSIFICATION: &[Metric] = &[
 const REGRESSION: &[Metric] = &[Metric::Rmse, Metric::Mae, Metric::R2, Metric::Mape];
 
 impl Metric {
-    /// The metrics that measure a task.
+    /// The metrics that measure a task, whatever is known of it.
     pub fn of(task: Task) -> &'static [Metric] {
         if task.is_classification() { CLASSIFICATION } else { REGRESSION }
     }
@@ -132,12 +140,16 @@ impl Metric {
 
     /// Whether a larger value is a better one.
     pub fn greater_is_better(self) -> bool {
-        !matches!(self, Metric::LogLoss | Metric::Rmse | Metric::Mae | Metric::Mape)
+        !matches!(self, Metric::LogLoss | Metric::Rmse | Metric::Mae | Metric::Mape | Metric::Cost)
     }
 
     /// The tasks that it measures.
     pub fn tasks(self) -> &'static [Task] {
-        if CLASSIFICATION.contains(&self) { &[Task::Binary, Task::Multiclass] } else { &[Task::Regression] }
+        if self == Metric::Cost || CLASSIFICATION.contains(&self) {
+            &[Task::Binary, Task::Multiclass]
+        } else {
+            &[Task::Regression]
+        }
     }
 
     /// The name, as in JSON.
@@ -155,6 +167,7 @@ impl Metric {
             Metric::Mae => "mae",
             Metric::R2 => "r2",
             Metric::Mape => "mape",
+            Metric::Cost => "cost",
         }
     }
 }
@@ -169,6 +182,7 @@ mod tests {
             assert_eq!(serde_json::to_value(metric).unwrap(), metric.name());
             assert!(metric.tasks().iter().all(|task| Metric::of(*task).contains(metric)));
         }
+        assert_eq!(serde_json::to_value(Metric::Cost).unwrap(), Metric::Cost.name());
         for task in [Task::Binary, Task::Multiclass, Task::Regression] {
             assert!(Metric::of(task).contains(&Metric::default_of(task)));
         }

@@ -1,5 +1,6 @@
 //! From a profile and a request to what will be done: task, metric, features, trials.
 
+mod decision;
 mod features;
 mod spec;
 mod target;
@@ -9,7 +10,8 @@ mod validation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use self::spec::{RunSpec, SpecError, SpecErrorKind};
+pub use self::spec::{CostEntry, CostSpec, RunSpec, SpecError, SpecErrorKind};
+use crate::decide::{Costs, Threshold};
 use crate::metrics::{Metric, Task};
 use crate::preprocess::Preprocessing;
 use crate::search::{MOST_TUNED, Mode};
@@ -72,6 +74,12 @@ pub struct Plan {
     /// How many rows, drawn at random, stand for all; `None` for all rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<u64>,
+    /// What mistakes cost, in the order of `classes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Costs>,
+    /// How classes are chosen, when that was asked for; else by what mistakes cost, or the most probable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
 }
 
 /// The repeats of a plan from before there were any.
@@ -162,8 +170,18 @@ pub fn plan(profile: &Profile, spec: &RunSpec) -> Result<Plan, SpecError> {
     }
     let task = target::task(column, rows, spec.task, &mut notes)?;
     let metric = spec.metric.unwrap_or_else(|| Metric::default_of(task));
-    if !Metric::of(task).contains(&metric) {
-        let names: Vec<_> = Metric::of(task).iter().map(|metric| metric.name()).collect();
+    let mut metrics = Metric::of(task).to_vec();
+    metrics.extend((spec.costs.is_some() && task.is_classification()).then_some(Metric::Cost));
+    if metric == Metric::Cost && task.is_classification() && spec.costs.is_none() {
+        return Err(SpecError {
+            kind: SpecErrorKind::Contradiction,
+            field: "metric".into(),
+            detail: "nothing says what mistakes cost".into(),
+            remedy: "give costs, or another metric".into(),
+        });
+    }
+    if !metrics.contains(&metric) {
+        let names: Vec<_> = metrics.iter().map(|metric| metric.name()).collect();
         return Err(SpecError {
             kind: SpecErrorKind::MetricUnsuitable,
             field: "metric".into(),
@@ -178,6 +196,8 @@ pub fn plan(profile: &Profile, spec: &RunSpec) -> Result<Plan, SpecError> {
     if let (Task::Binary, Some(positive)) = (task, classes.get(1)) {
         notes.push(format!("'{positive}' is the positive class"));
     }
+    let costs = decision::costs(spec, task, metric, &classes, &mut notes)?;
+    decision::check_threshold(spec, task, metric)?;
     if spec.tuned.is_some() && !matches!(spec.plan, Some(Mode::Tune | Mode::Auto)) {
         return Err(SpecError {
             kind: SpecErrorKind::OutOfRange,
@@ -207,7 +227,7 @@ pub fn plan(profile: &Profile, spec: &RunSpec) -> Result<Plan, SpecError> {
         target: column.name.clone(),
         task,
         metric,
-        metrics: Metric::of(task).to_vec(),
+        metrics,
         folds: validation.folds,
         repeats: validation.repeats,
         test_fraction: validation.test_fraction,
@@ -223,6 +243,8 @@ pub fn plan(profile: &Profile, spec: &RunSpec) -> Result<Plan, SpecError> {
         weight: spec.weight.clone(),
         preprocessing: spec.preprocessing,
         sample,
+        costs,
+        threshold: spec.threshold,
     })
 }
 

@@ -1,7 +1,10 @@
 //! What is asked for, and what can be wrong with it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::decide::Threshold;
 use crate::metrics::{Metric, Task};
 use crate::preprocess::Preprocessing;
 use crate::search::Mode;
@@ -56,6 +59,28 @@ pub struct RunSpec {
     /// Steps of preprocessing beside those that the estimators need.
     #[serde(default, skip_serializing_if = "Preprocessing::is_default")]
     pub preprocessing: Preprocessing,
+    /// What mistakes cost, for classes: the class that is answered is then the one of least expected cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<CostSpec>,
+    /// How classes are chosen, where it is not by what mistakes cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
+}
+
+/// What mistakes cost: `{"false_positive": 1, "false_negative": 5}` of two classes, or of any number
+/// `{"true class": {"chosen class": cost}}`. A mistake that is left out costs 1, and to be right 0.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct CostSpec(pub BTreeMap<String, CostEntry>);
+
+/// What a mistake costs, or those of one true class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged, expecting = "a cost is a number, or an object that gives one for each class chosen")]
+pub enum CostEntry {
+    /// Of a false positive, or a false negative.
+    Mistake(f64),
+    /// By the class that is chosen.
+    Chosen(BTreeMap<String, f64>),
 }
 
 /// What is wrong with a request to train, in words for the person who made it.

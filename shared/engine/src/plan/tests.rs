@@ -417,3 +417,76 @@ fn the_paired_test_knows_how_many_rows_folds_share() {
     let timed = Plan { time: Some("seen".into()), folds: 2, ..plan };
     assert!((timed.test_to_training() - 0.75).abs() < 1e-12);
 }
+
+#[test]
+fn costs_are_given_by_mistake_or_by_class() {
+    let costs = |asked: serde_json::Value| {
+        let plan = planned(&asked).unwrap();
+        (serde_json::to_value(plan.costs.unwrap()).unwrap(), plan.metrics, plan.notes.join("\n"))
+    };
+    let (matrix, metrics, notes) = costs(json!({"target": "alive", "costs": {"false_negative": 4}}));
+    assert_eq!(matrix, json!([[0.0, 1.0], [4.0, 0.0]]));
+    assert!(metrics.contains(&Metric::Cost));
+    assert!(notes.contains("'true' is answered from a probability of 0.200 on"), "{notes}");
+    assert!(notes.contains("ranked by auc"), "{notes}");
+    let (matrix, _, notes) =
+        costs(json!({"target": "alive", "metric": "cost", "costs": {"true": {"false": 2.5, "true": 0.5}}}));
+    assert_eq!(matrix, json!([[0.0, 1.0], [2.5, 0.5]]));
+    assert!(!notes.contains("ranked by"), "{notes}");
+    let (matrix, _, notes) =
+        costs(json!({"target": "animal", "costs": {"hen": {"cat": 9}}, "threshold": "argmax"}));
+    assert_eq!(matrix, json!([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [9.0, 1.0, 0.0]]));
+    assert!(!notes.contains("least"), "{notes}");
+    let plan =
+        planned(&json!({"target": "alive", "costs": {"false_positive": 3}, "metric": "cost"})).unwrap();
+    let stored: Plan = serde_json::from_value(serde_json::to_value(&plan).unwrap()).unwrap();
+    assert_eq!(stored, plan);
+}
+
+#[test]
+fn costs_that_make_no_sense_are_refused() {
+    use SpecErrorKind::{Contradiction, MetricUnsuitable, OutOfRange};
+    let alive = |costs: serde_json::Value| planned(&json!({"target": "alive", "costs": costs}));
+    let animal = |costs: serde_json::Value| planned(&json!({"target": "animal", "costs": costs}));
+    let weight = |more: serde_json::Value| {
+        let mut asked = json!({"target": "weight"});
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        planned(&asked)
+    };
+    assert_refused(weight(json!({"costs": {"false_positive": 2}})), Contradiction, "costs", "regression");
+    assert_refused(weight(json!({"metric": "cost"})), MetricUnsuitable, "metric", "a regression");
+    assert_refused(planned(&json!({"target": "alive", "metric": "cost"})), Contradiction, "metric", "costs");
+    assert_refused(alive(json!({})), OutOfRange, "costs", "no costs");
+    assert_refused(alive(json!({"false_positiv": 1})), OutOfRange, "costs.false_positiv", "false_positive");
+    assert_refused(alive(json!({"false_positive": -1})), OutOfRange, "costs.false_positive", "-1");
+    assert_refused(alive(json!({"false_positive": 2e9})), OutOfRange, "costs.false_positive", "1000000000");
+    assert_refused(alive(json!({"false_positive": 0})), Contradiction, "costs", "'false'");
+    assert_refused(alive(json!({"true": {"true": 3}})), Contradiction, "costs.true.false", "less than");
+    let both = json!({"false_positive": 1, "true": {"false": 2}});
+    assert_refused(alive(both), Contradiction, "costs", "one of the two ways");
+    assert_refused(animal(json!({"false_negative": 2})), Contradiction, "costs.false_negative", "has 3");
+    assert_refused(animal(json!({"hen": {"cta": 2}})), OutOfRange, "costs.hen.cta", "'cat'");
+    assert_refused(animal(json!({"zebu": {"cat": 2}})), OutOfRange, "costs.zebu", "'hen'");
+    let free = json!({"hen": {"cat": 0, "dog": 0}});
+    assert_refused(animal(free), Contradiction, "costs", "'hen'");
+    let wrong = serde_json::from_value::<RunSpec>(json!({"target": "alive", "costs": {"true": "dear"}}));
+    assert!(wrong.unwrap_err().to_string().contains("a cost is a number"));
+}
+
+#[test]
+fn a_threshold_is_tuned_only_where_it_matters() {
+    use SpecErrorKind::Contradiction;
+    let tuned = |target: &str, metric: &str| {
+        planned(&json!({"target": target, "metric": metric, "threshold": "tuned"}))
+    };
+    assert_eq!(tuned("alive", "f1").unwrap().threshold, Some(Threshold::Tuned));
+    assert_refused(tuned("alive", "auc"), Contradiction, "threshold", "balanced_accuracy");
+    assert_refused(tuned("alive", "recall"), Contradiction, "threshold", "'recall'");
+    assert_refused(tuned("animal", "f1"), Contradiction, "threshold", "more");
+    assert_refused(tuned("weight", "mae"), Contradiction, "threshold", "a regression");
+    let argmax = planned(&json!({"target": "weight", "threshold": "argmax"}));
+    assert_refused(argmax, Contradiction, "threshold", "a regression");
+    let costs =
+        json!({"target": "alive", "metric": "cost", "threshold": "tuned", "costs": {"false_negative": 9}});
+    assert!(planned(&costs).is_ok());
+}

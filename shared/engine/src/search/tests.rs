@@ -24,6 +24,8 @@ fn plan(mode: Mode) -> Plan {
         weight: None,
         preprocessing: crate::preprocess::Preprocessing::default(),
         sample: None,
+        costs: None,
+        threshold: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What each feature adds to a forest's predictions: exact path-dependent Shapley values.
 //!
 //! Of a feature that is unknown, a row goes both ways, in proportion to the background rows that went
-//! each way: their covers, counted when they are needed, since nodes do not store them.
+//! each way: their covers, counted once and kept beside the nodes.
 //!
 //! Along one path the value of a set of known features is a product: of 1 or 0 for each known one
 //! (whether the row goes that way), and of the share of background rows that do for each unknown
@@ -15,7 +15,7 @@
 //! al., Linear `TreeShap`, Advances in Neural Information Processing Systems 2022.
 
 use super::forest::{Forest, Outcome};
-use crate::explain::{Contributions, Scale};
+use crate::explain::{Contributions, MOST_ROWS, Scale, settle};
 use crate::matrix::Matrix;
 
 /// Deeper trees come from no estimator, and a walk keeps its place on the stack.
@@ -24,18 +24,17 @@ const DEEPEST: usize = 1024;
 const MOST_POINTS: usize = 64;
 
 impl Forest {
-    /// What each column adds to the predictions of `x`, with covers counted on `background`. The base is
-    /// the mean prediction of the background. `None` for trees too deep to walk.
+    /// What each column adds to the predictions of `x`, with the [`covers`](Forest::covers) of background
+    /// rows. The base is the mean prediction of the background. `None` for trees too deep to walk.
     ///
-    /// O(background · trees · depth + rows · nodes · depth · outputs), where nodes that no background
-    /// row reached count only along a row's own way.
-    pub(crate) fn explain(&self, x: &Matrix, background: &Matrix) -> Option<Contributions> {
+    /// O(rows · nodes · depth · outputs), where nodes that no background row reached count only along a
+    /// row's own way.
+    pub(crate) fn explain(&self, x: &Matrix, covers: &[u16]) -> Option<Contributions> {
         let outputs = match self.outcome {
             Outcome::Number { .. } | Outcome::Binary => 1,
             Outcome::Classes(count) => count as usize,
         };
-        let covers = self.covers(background);
-        let (depth, mut base) = self.expected(&covers, outputs);
+        let (depth, mut base) = self.expected(covers, outputs);
         if depth > DEEPEST {
             return None;
         }
@@ -45,7 +44,7 @@ impl Forest {
         let mut row = vec![0.0; cols];
         let mut walk = Walk {
             forest: self,
-            covers: &covers,
+            covers,
             outputs,
             known: vec![Known::BOTH; cols],
             products: vec![1.0; (depth + 1) * rule.points.len()],
@@ -69,14 +68,24 @@ impl Forest {
         for value in &mut values {
             *value *= unit;
         }
+        if let Outcome::Classes(_) = self.outcome {
+            // Distributions sum to 1 only as far as `f32` goes, and predictions are made to.
+            let predicted = self.predict(x);
+            for (at, parts) in values.chunks_exact_mut(cols.max(1)).enumerate() {
+                let sum = base[at % outputs] + parts.iter().sum::<f64>();
+                settle(parts, predicted[at] - sum);
+            }
+        }
         Some(Contributions::new(scale, cols, base, values))
     }
 
-    /// How many of the rows come through each node.
-    fn covers(&self, rows: &Matrix) -> Vec<u32> {
+    /// How many of the rows, the first 65,535 at most, come through each node.
+    ///
+    /// O(rows · trees · depth).
+    pub(crate) fn covers(&self, rows: &Matrix) -> Vec<u16> {
         let mut covers = vec![0; self.nodes.len()];
         let mut row = vec![0.0; rows.cols()];
-        for at in 0..rows.rows() {
+        for at in 0..rows.rows().min(MOST_ROWS) {
             rows.copy_row(at, &mut row);
             for &root in &self.roots {
                 let mut at = root as usize;
@@ -94,7 +103,7 @@ impl Forest {
 
     /// The depth of the deepest leaf, and the sum over trees of what is answered when no feature is
     /// known.
-    fn expected(&self, covers: &[u32], outputs: usize) -> (usize, Vec<f64>) {
+    fn expected(&self, covers: &[u16], outputs: usize) -> (usize, Vec<f64>) {
         // Children lie behind their parent: one pass forward reaches them all.
         let mut reached = vec![(0, 0.0); self.nodes.len()];
         for &root in &self.roots {
@@ -129,7 +138,7 @@ impl Forest {
 }
 
 /// The share of a node's background rows that go to a child; halves when there were none.
-fn share_of(covers: &[u32], node: usize, child: usize) -> f64 {
+fn share_of(covers: &[u16], node: usize, child: usize) -> f64 {
     if covers[node] == 0 { 0.5 } else { f64::from(covers[child]) / f64::from(covers[node]) }
 }
 
@@ -154,7 +163,7 @@ impl Known {
 /// A walk over trees for one row after the other.
 struct Walk<'a> {
     forest: &'a Forest,
-    covers: &'a [u32],
+    covers: &'a [u16],
     outputs: usize,
     rule: &'a Rule,
     /// By feature, what the way to the node at hand asked.
@@ -264,7 +273,7 @@ mod tests {
     use crate::estimators::{Fit, Fitted, Params, Target, find};
 
     /// What is predicted when only the features of `set` are known.
-    fn expectation(forest: &Forest, covers: &[u32], at: usize, row: &[f32], set: usize) -> f64 {
+    fn expectation(forest: &Forest, covers: &[u16], at: usize, row: &[f32], set: usize) -> f64 {
         let node = forest.nodes[at];
         if node.is_leaf() {
             return forest.answer(at, 0);
@@ -277,7 +286,7 @@ mod tests {
     }
 
     /// Shapley values by their definition, over all sets of features.
-    fn by_definition(forest: &Forest, covers: &[u32], row: &[f32]) -> Vec<f64> {
+    fn by_definition(forest: &Forest, covers: &[u16], row: &[f32]) -> Vec<f64> {
         let n = row.len();
         let factorial = |k: usize| (1..=k).product::<usize>() as f64;
         let value = |set| {
@@ -315,7 +324,7 @@ mod tests {
         // Few rows, so that many nodes have none.
         for background in [matrix.take(&(0..9).collect::<Vec<_>>()), matrix.clone()] {
             let covers = forest.covers(&background);
-            let contributions = forest.explain(&matrix, &background).unwrap();
+            let contributions = forest.explain(&matrix, &covers).unwrap();
             let Outcome::Number { scale, .. } = forest.outcome else { panic!("a number") };
             for at in (0..rows).step_by(7) {
                 let row: Vec<f32> = (0..cols).map(|col| matrix.get(at, col)).collect();

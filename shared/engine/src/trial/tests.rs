@@ -10,7 +10,7 @@ use crate::plan::{RunSpec, plan};
 use crate::table::{ReadLimits, read};
 
 /// A table like the penguins: numbers, categories, gaps, a boolean, a date, and a target of each kind.
-fn animals(rows: usize) -> Table {
+pub(super) fn animals(rows: usize) -> Table {
     let mut csv = String::from("tag,species,island,bill,mass,tame,seen,spots,price\n");
     for i in 0..rows {
         let kind = (i * 7 + i / 11) % 3;
@@ -36,7 +36,7 @@ fn animals(rows: usize) -> Table {
     read(csv.as_bytes(), &ReadLimits::default()).unwrap()
 }
 
-fn trainer(table: &Table, spec: serde_json::Value) -> Trainer {
+pub(super) fn trainer(table: &Table, spec: serde_json::Value) -> Trainer {
     let spec: RunSpec = serde_json::from_value(spec).unwrap();
     Trainer::new(table.clone(), plan(&profile(table), &spec).unwrap()).unwrap()
 }
@@ -65,7 +65,7 @@ fn every_trial_of_every_task_is_fitted_measured_and_predicts() {
                 assert!(scores.contains_key(&trainer.plan().metric), "{trial:?}");
             }
             beaten += usize::from(mean(&trainer, trial, better) > baseline + 0.1);
-            let finished = trainer.finish(trial).unwrap();
+            let finished = trainer.finish(trial, &[]).unwrap();
             assert!(finished.holdout.unwrap().contains_key(&better));
             let model = Model::load(&finished.artifact).unwrap();
             assert_eq!(
@@ -92,11 +92,11 @@ fn the_same_to_the_byte_again_and_on_two_threads() {
         let spec = json!({"target": target, "folds": 3, "seed": 5});
         let (one, two) = (trainer(&table, spec.clone()), trainer(&table, spec.clone()));
         let trials = one.plan().trials.clone();
-        let alone: Vec<_> = trials.iter().map(|trial| (one.fold(trial, 1), one.finish(trial))).collect();
+        let alone: Vec<_> = trials.iter().map(|trial| (one.fold(trial, 1), one.finish(trial, &[]))).collect();
         let results = |numbers: Vec<usize>| {
             numbers
                 .into_iter()
-                .map(|n| (n, (two.fold(&trials[n], 1), two.finish(&trials[n]))))
+                .map(|n| (n, (two.fold(&trials[n], 1), two.finish(&trials[n], &[]))))
                 .collect::<Vec<_>>()
         };
         let together = std::thread::scope(|scope| {
@@ -120,7 +120,7 @@ fn rows_without_a_target_are_not_learned_from() {
     let without = table.column("tame").map(present).unwrap();
     assert!(without.len() < 120);
     assert_eq!(trainer.truth.len(), without.len());
-    let finished = trainer.finish(&trainer.plan().trials[0]).unwrap();
+    let finished = trainer.finish(&trainer.plan().trials[0], &[]).unwrap();
     assert_eq!(
         Model::load(&finished.artifact).unwrap().training_profile().unwrap().rows,
         without.len() as u64
@@ -131,7 +131,7 @@ fn rows_without_a_target_are_not_learned_from() {
 fn nothing_held_out_is_no_holdout() {
     let table = animals(60);
     let trainer = trainer(&table, json!({"target": "species", "test_fraction": 0.0}));
-    assert_eq!(trainer.finish(&trainer.plan().trials[0]).unwrap().holdout, None);
+    assert_eq!(trainer.finish(&trainer.plan().trials[0], &[]).unwrap().holdout, None);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn what_cannot_be_fitted_is_an_error_and_no_panic() {
     ] {
         let error = trainer.fold(&trial, 0).unwrap_err();
         assert!(error.to_string().contains(mentions), "{error}");
-        assert_eq!(trainer.finish(&trial).unwrap_err(), error);
+        assert_eq!(trainer.finish(&trial, &[]).unwrap_err(), error);
     }
     assert!(trainer.fold(&trainer.plan().trials[0], 5).unwrap_err().to_string().contains("no fold 5"));
 }
@@ -186,7 +186,7 @@ fn trials_are_combined_without_fitting_them_again() {
             .iter()
             .map(|trial| {
                 let folds = (0..3).map(|k| trainer.fold(trial, k).unwrap().predictions);
-                let finished = trainer.finish(trial).unwrap();
+                let finished = trainer.finish(trial, &[]).unwrap();
                 let predicted = Predicted::from_bytes(&finished.predictions.to_bytes());
                 assert_eq!(predicted, finished.predictions);
                 Combined { folds: folds.collect(), holdout: predicted, artifact: finished.artifact }
@@ -242,7 +242,7 @@ fn groups_times_and_weights_split_and_weigh_and_are_no_features() {
     let table = visits();
     let ridge = TrialSpec::new("ridge", serde_json::Map::new());
     let features = |trainer: &Trainer| {
-        let finished = trainer.finish(&ridge).unwrap();
+        let finished = trainer.finish(&ridge, &[]).unwrap();
         let model = Model::load(&finished.artifact).unwrap();
         model.fields().iter().map(|field| field.name.clone()).collect::<Vec<_>>()
     };
@@ -302,6 +302,6 @@ fn a_sample_stands_for_a_long_table() {
     let planned = Plan { sample: Some(60), ..plan(&profile(&table), &spec).unwrap() };
     let trainer = Trainer::new(table.clone(), planned).unwrap();
     assert_eq!((trainer.rows.len(), trainer.truth.len(), trainer.split.test.len()), (60, 60, 12));
-    let finished = trainer.finish(&trainer.plan().trials[0]).unwrap();
+    let finished = trainer.finish(&trainer.plan().trials[0], &[]).unwrap();
     assert_eq!(Model::load(&finished.artifact).unwrap().training_profile().unwrap().rows, 60);
 }

@@ -15,6 +15,12 @@ use std::str::FromStr;
 /// Read by the image's entrypoint alone, which takes it away; `docker exec` does not pass there.
 const ENTRYPOINT: &str = "FETTLE_FERNET_KEY";
 
+/// What Lambda says of a function's memory, in MB.
+const LAMBDA_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+
+/// What the program itself takes of a Lambda function's memory, in MB.
+const PROGRAM_MB: u64 = 128;
+
 /// Where the platform runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
@@ -205,10 +211,17 @@ fn refused(name: &str, detail: impl Into<String>) -> StartError {
 }
 
 impl Config {
-    /// From the environment's variables; those that do not begin with `FETTLE_` are not looked at.
+    /// From the environment's variables; those that do not begin with `FETTLE_` are not looked at, but for
+    /// the memory of a Lambda function.
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, StartError> {
+        let mut lambda_mb: Option<u64> = None;
+        let vars = vars.into_iter().inspect(|(name, value)| {
+            if name == LAMBDA_MEMORY {
+                lambda_mb = value.parse().ok();
+            }
+        });
         let ours: BTreeMap<String, String> =
-            vars.into_iter().filter(|(name, _)| name.starts_with("FETTLE_") && name != ENTRYPOINT).collect();
+            vars.filter(|(name, _)| name.starts_with("FETTLE_") && name != ENTRYPOINT).collect();
         if let Some(unknown) =
             ours.keys().find(|name| !VARIABLES.iter().any(|variable| variable.name == **name))
         {
@@ -230,6 +243,14 @@ impl Config {
             model_cache_bytes: values.number("FETTLE_MODEL_CACHE_BYTES")?,
             ..Limits::default()
         };
+        limits.trial_memory_bytes = match values.set("FETTLE_TRIAL_MEMORY_MB") {
+            Some(_) => Some(values.number::<u64>("FETTLE_TRIAL_MEMORY_MB")?),
+            None => lambda_mb.map(|mb| mb.saturating_sub(PROGRAM_MB)),
+        }
+        .map(|mb| mb.saturating_mul(1 << 20));
+        if limits.trial_memory_bytes == Some(0) {
+            return Err(refused("FETTLE_TRIAL_MEMORY_MB", "it is at least 1"));
+        }
         limits.read.max_bytes = values.number("FETTLE_MAX_TABLE_BYTES")?;
         limits.read.max_rows = values.number("FETTLE_MAX_ROWS")?;
         limits.read.max_columns = values.number("FETTLE_MAX_COLUMNS")?;
@@ -297,6 +318,16 @@ mod tests {
         assert_eq!(config.port, 8080);
         assert_eq!(config.notifier, NotifierChoice::Log);
         assert_eq!(config.limits.read.max_columns, 2000);
+    }
+
+    #[test]
+    fn a_trial_has_what_is_set_or_what_lambda_says() {
+        let of = |vars: &[(&str, &str)]| config(vars).unwrap().limits.trial_memory_bytes;
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[(LAMBDA_MEMORY, "1769")]), Some(1641 << 20));
+        assert_eq!(of(&[(LAMBDA_MEMORY, "1769"), ("FETTLE_TRIAL_MEMORY_MB", "900")]), Some(900 << 20));
+        assert_eq!(refused_name(&[("FETTLE_TRIAL_MEMORY_MB", "0")]), "FETTLE_TRIAL_MEMORY_MB");
+        assert_eq!(refused_name(&[("FETTLE_TRIAL_MEMORY_MB", "2 GB")]), "FETTLE_TRIAL_MEMORY_MB");
     }
 
     #[test]

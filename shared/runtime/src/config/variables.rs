@@ -88,6 +88,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("FETTLE_MAX_PREDICT_ROWS", "10000", "the most rows in one request for predictions"),
     variable("FETTLE_MODEL_CACHE_BYTES", "268435456", "models kept in memory"),
     variable(
+        "FETTLE_TRIAL_MEMORY_MB",
+        "",
+        "what a trial may take of the memory; three quarters of the machine's, or the Lambda function's, if empty",
+    ),
+    variable(
         "FETTLE_LOG",
         "warn",
         "what is logged: error, warn, info, debug, or a filter like fettle_backend=debug",

@@ -86,6 +86,7 @@ pub(super) fn shap_summary(summary: &ShapSummary) -> Option<String> {
         Scale::Probability => "adds to the probability",
         Scale::LogOdds => "adds to the log odds",
         Scale::Scores => "adds to the class's score",
+        Scale::Logarithm => "adds to the prediction's logarithm",
     };
     let axis = format!("{axis} (blue: low values, red: high ones)");
     sheet((WIDTH, height(shown.len(), 30)), &title, |area| {

@@ -7,9 +7,9 @@ use hessboost::tree::RegTree;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::objective::predicts;
+use super::objective::{is_logarithm, predicts};
 use super::{FitError, one_thread};
-use crate::explain::{Contributions, Scale};
+use crate::explain::{Contributions, Scale, settle};
 use crate::matrix::Matrix;
 use crate::trees::Outcome;
 
@@ -82,6 +82,10 @@ impl Boosted {
         })?;
         let outputs = parts.n_outputs();
         let (scale, offset, unit) = match self.outcome {
+            // These objectives' margins are logarithms, of multiples of the mean.
+            Outcome::Number { scale, .. } if self.model.objective().built_in().is_some_and(is_logarithm) => {
+                (Scale::Logarithm, scale.ln(), 1.0)
+            }
             Outcome::Number { offset, scale } => (Scale::Number, offset, scale),
             Outcome::Binary => (Scale::LogOdds, 0.0, 1.0),
             Outcome::Classes(_) => (Scale::Scores, 0.0, 1.0),
@@ -96,9 +100,7 @@ impl Boosted {
                 values.extend(parts.get(row, output)?[..cols].iter().map(|&part| f64::from(part)));
                 let parts = &mut values[from..];
                 let missing = f64::from(margin) - bias[output] - parts.iter().sum::<f64>();
-                if let Some(largest) = parts.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())) {
-                    *largest += missing;
-                }
+                settle(parts, missing);
                 for part in parts {
                     *part *= unit;
                 }

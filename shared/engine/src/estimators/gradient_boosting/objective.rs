@@ -105,6 +105,11 @@ pub(super) fn set_objective(
     })
 }
 
+/// Whether a model of this objective learns the logarithms of what it predicts.
+pub(super) fn is_logarithm(objective: &Objective) -> bool {
+    matches!(objective, Objective::Poisson | Objective::Tweedie(_))
+}
+
 /// Whether a model of this objective predicts such outcomes from one score (or one for each class).
 pub(super) fn predicts(objective: &Objective, outcome: Outcome) -> bool {
     match (outcome, objective) {
