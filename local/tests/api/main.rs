@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
+mod bad_doors;
 mod bad_files;
 mod bad_rows;
 mod bad_runs;
 mod client;
 mod contract;
 mod datasets;
+mod doors;
 mod golden_path;
 mod idempotency;
 mod kill;

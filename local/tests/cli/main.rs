@@ -13,5 +13,6 @@ mod models;
 mod predict;
 mod queues;
 mod secrets;
+mod serve;
 mod train;
 mod up;
