@@ -17,9 +17,9 @@ const ENDING: &str = "fettle";
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-GET /ping and POST /invocations are SageMaker's container contract: CSV, {\"rows\": […]} or MLflow's JSON.
-Under /v2 the model answers by the Open Inference Protocol, called what the file is called. Nobody is asked
-for a key: let others reach it only through what asks them.")]
+GET /ping and POST /invocations are SageMaker's container contract: CSV, {\"rows\": […]} or JSON as
+MLflow has it. Under /v2 the model answers by the Open Inference Protocol, called as the file is.
+Nobody is asked for a key: let others reach it only through what asks them.")]
 pub(crate) struct Serve {
     /// The model's artifact, as `fettle models download` writes it, or a directory with one
     #[arg(default_value = SAGEMAKER_MODEL, hide_default_value = true)]
