@@ -52,8 +52,9 @@ impl Serve {
             let name = model.name().to_owned();
             let server = ModelServer::start(model, host, port, body_bytes).await?;
             let stops = styled(DIM, "Ctrl-C stops it");
-            // At once, for a reader that leaves after the first line.
-            output::line(&format!("{} at {}\n{stops}", styled(BOLD, name), styled(BOLD, server.url())))?;
+            // A reader that has what it wanted and leaves does not end the server.
+            let _ =
+                output::line(&format!("{} at {}\n{stops}", styled(BOLD, name), styled(BOLD, server.url())));
             signal.await;
             server.stop().await;
             Ok(())
