@@ -12,6 +12,7 @@ shellcheck: the shell scripts
 clippy: lints, warnings denied
 localstack: what the AWS tests need answers
 tests: unit, integration, end-to-end and architecture tests
+schemathesis: the API answers only what its description promises
 doc-tests: the examples in the documentation
 docs: the documentation builds without a warning
 terraform: the configuration is valid, and its own tests
@@ -85,6 +86,8 @@ section_tests() {
     cargo test --workspace --locked --no-fail-fast --lib --bins --tests --examples
   fi
 }
+
+section_schemathesis() { scripts/schemathesis.sh; }
 
 section_doc_tests() { cargo test --workspace --locked --no-fail-fast --doc; }
 section_docs() { RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --workspace --locked --no-deps; }

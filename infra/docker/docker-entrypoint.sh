@@ -8,6 +8,9 @@
 set -eu
 umask 077
 
+# What SageMaker runs an image with: one model from its file, which needs no key.
+if [ "${1-}" = serve ]; then exec fettle "$@"; fi
+
 say() { printf 'docker-entrypoint: %s\n' "$*" >&2; }
 die() {
   say "$*"

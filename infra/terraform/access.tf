@@ -97,7 +97,7 @@ locals {
   # Operations that know beforehand which partitions they need: who is calling is told by a key, or by a
   # token for which nothing is read.
   own_partitions = merge(
-    { "observe.health" = ["platform/health"] },
+    { "inference.ready" = ["platform/health"], "observe.health" = ["platform/health"] },
     { for name in compact([local.authorizer]) : name => ["platform/key"] },
   )
 

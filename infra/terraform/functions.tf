@@ -55,8 +55,9 @@ module "function" {
   log_retention_days = var.log_retention_days
   kms_key_arn        = var.kms_key_arn
 
-  reserved_concurrency    = lookup(var.reserved_concurrency, each.key, null)
-  provisioned_concurrency = contains(local.predict_answer, each.key) ? var.predict_provisioned : 0
+  reserved_concurrency = lookup(var.reserved_concurrency, each.key, null)
+  # Of the doors to a model the platform's own: each that is kept warm is paid for by itself.
+  provisioned_concurrency = each.key == "predict.rows" ? var.predict_provisioned : 0
 
   depends_on = [terraform_data.registry]
 }

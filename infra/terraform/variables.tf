@@ -280,7 +280,7 @@ variable "queue_concurrency" {
 }
 
 variable "predict_provisioned" {
-  description = "So many instances for predictions are kept warm, and paid for by the hour. 0 keeps none."
+  description = "So many instances of predict.rows are kept warm, and paid for by the hour. 0 keeps none."
   type        = number
   default     = 0
 

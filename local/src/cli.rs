@@ -2,7 +2,7 @@
 
 use crate::commands::{
     backup, batches, completions, datasets, demo, deploy, estimators, health, init, keys, models, predict,
-    queues, restore, runs, secrets, train, up,
+    queues, restore, runs, secrets, serve, train, up,
 };
 use crate::connection::Connection;
 use crate::failure::EXIT_CODES;
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Run the platform as a server on this machine
     Up(up::Up),
+    /// Serve one model from its file, without a platform
+    Serve(serve::Serve),
     /// Make the resources of a platform on AWS's services, and its first admin key
     Init(init::Init),
     /// Say whether a platform, or what keeps its resources, is well

@@ -114,10 +114,10 @@ impl Client {
         self.answer(request.send_json(body))
     }
 
-    /// POST with bytes of that media type.
+    /// POST with bytes of that media type; the answer is wanted as JSON in any case.
     pub(crate) fn post_bytes(&self, route: Route<'_>, content_type: &str, bytes: &[u8]) -> Result<Reply> {
         let request = self.agent.post(self.address(route)).headers(self.authorization());
-        self.answer(request.content_type(content_type).send(bytes))
+        self.answer(request.header("accept", "application/json").content_type(content_type).send(bytes))
     }
 
     /// Sends a file of known length to the address that the server gave for it. That address is

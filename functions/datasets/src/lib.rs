@@ -15,7 +15,9 @@ pub fn operations() -> Vec<Operation> {
             .summary("Make a version of a data set: an address to upload to, or at once from a file of up to 5 MB (?name=)")
             .query(&[("name", "the data set's name, when the body is the file itself")])
             .takes::<NewDataset>()
+            .takes_media(&["text/csv", "application/vnd.apache.parquet", "application/octet-stream"])
             .gives::<Dataset>(201)
+            .also_gives(&[202])
             .idempotent()
         .uses(&[Use::ReadState, Use::WriteState, Use::WriteObjects, Use::DeleteObjects, Use::Send(QueueName::Ingest)]),
         Operation::http("datasets.list", "GET", "/v1/datasets", Read, |app, call| Box::pin(list(app, call)))

@@ -45,7 +45,8 @@ pub fn operations() -> Vec<Operation> {
         Operation::http("observe.openapi", "GET", "/openapi.json", Open, |_app, _call| {
             Box::pin(ready(openapi()))
         })
-        .summary("This description"),
+        .summary("This description")
+        .gives_media(&["application/json"]),
         Operation::http("queues.list", "GET", "/v1/queues", Administer, |app, call| {
             Box::pin(list_queues(app, call))
         })

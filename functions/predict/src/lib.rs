@@ -1,4 +1,8 @@
-//! Predictions of a deployed model, and what is written down of them.
+//! Predictions of a deployed model, by the platform's own protocol, MLflow's, and the Open Inference Protocol; and
+//! what is written down of them.
+
+mod inference;
+mod mlflow;
 
 use fettle_backend::app::App;
 use fettle_backend::deployments::{self, Answer, Asked};
@@ -8,11 +12,23 @@ use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::Predict;
 use fettle_backend::ports::QueueName;
 use fettle_backend::problem::Result;
-use fettle_backend::protocols::rows::{PredictRequest, read_csv, read_json};
+use fettle_backend::protocols::rows::{self, CSV, PredictRequest, read_csv, read_json};
+
+/// What predicting takes: the memory of one whole core, and as long as API Gateway waits.
+const PREDICTING: (u32, u32) = (1769, 29);
+
+/// What a model has to be loaded for, but nothing is predicted.
+const LOOKING: (u32, u32) = (1024, 29);
+
+/// Whatever asks a model.
+const ASKS: &[Use] = &[Use::ReadState, Use::ReadObjects, Use::Send(QueueName::Served)];
+
+/// Whatever looks at a model.
+const LOOKS: &[Use] = &[Use::ReadState, Use::ReadObjects];
 
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
-    vec![
+    let mut operations = vec![
         Operation::http(
             "predict.rows",
             "POST",
@@ -20,15 +36,19 @@ pub fn operations() -> Vec<Operation> {
             Predict,
             |app, call| Box::pin(rows(app, call)),
         )
-        .summary("Predict rows of JSON, or of CSV by content type")
-        .size(1769, 29)
+        .summary(
+            "Predict rows of JSON, or of CSV by content type; answered alike unless `Accept` says otherwise",
+        )
+        .size(PREDICTING.0, PREDICTING.1)
         .query(&[
             ("explain", "true: what each column adds to each prediction"),
             ("interval", "0.5 to 0.999: what holds the truth of this share of rows"),
         ])
         .takes::<PredictRequest>()
+        .takes_media(&[CSV])
         .gives::<Answer>(200)
-        .uses(&[Use::ReadState, Use::ReadObjects, Use::Send(QueueName::Served)]),
+        .gives_media(&[CSV])
+        .uses(ASKS),
         Operation::http(
             "predict.feedback",
             "POST",
@@ -42,7 +62,7 @@ pub fn operations() -> Vec<Operation> {
         .uses(&[Use::ReadState, Use::WriteState]),
         Operation::queue("predict.record", QueueName::Served, |app, call| Box::pin(record(app, call)))
             .summary("Record what was served, ask the shadows, and take a canary's next step")
-            .size(1769, 60)
+            .size(PREDICTING.0, 60)
             .uses(&[Use::ReadState, Use::WriteState, Use::ReadObjects]),
         Operation::http(
             "predict.schema",
@@ -52,15 +72,19 @@ pub fn operations() -> Vec<Operation> {
             |app, call| Box::pin(schema(app, call)),
         )
         .summary("What a deployment takes and gives")
-        .size(1024, 29)
+        .size(LOOKING.0, LOOKING.1)
         .gives::<ModelSchema>(200)
-        .uses(&[Use::ReadState, Use::ReadObjects]),
-    ]
+        .uses(LOOKS),
+    ];
+    operations.extend(mlflow::operations());
+    operations.extend(inference::operations());
+    operations
 }
 
 async fn rows(app: &App, call: Call) -> Result<Reply> {
     let (deployment, limits, asked) = (call.path("deployment"), &app.limits, Asked::of(&call)?);
-    let scored = if call.content_type.as_deref() == Some("text/csv") {
+    let is_csv = call.content_type.as_deref() == Some(CSV);
+    let scored = if is_csv {
         deployments::ask_for(app, &call, deployment, asked, |model| read_csv(model, limits, &call.body))
             .await?
     } else {
@@ -68,6 +92,9 @@ async fn rows(app: &App, call: Call) -> Result<Reply> {
         deployments::ask_for(app, &call, deployment, asked, |model| read_json(model, limits, &request))
             .await?
     };
+    if rows::answers_csv(is_csv, call.accept.as_deref()) {
+        return rows::csv(&scored.model, &scored.predictions, true);
+    }
     Reply::ok(&scored.answer(&call.request_id))
 }
 

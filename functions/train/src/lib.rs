@@ -65,11 +65,13 @@ pub fn operations() -> Vec<Operation> {
         )
         .summary("A plot of a trial: its numbers, or drawn")
         .query(&[("format", "`json` or `svg`; `json` when left out")])
+        .gives_media(&["application/json", "image/svg+xml"])
         .uses(&[Use::ReadState, Use::ReadObjects]),
         Operation::http("runs.report", "GET", "/v1/runs/{run}/report", Read, |app, call| {
             Box::pin(report(app, call))
         })
         .summary("A run as one page of HTML")
+        .gives_media(&["text/html"])
         .uses(&[Use::ReadState, Use::ReadObjects]),
         Operation::http("runs.cancel", "POST", "/v1/runs/{run}/cancel", Write, |app, call| {
             Box::pin(cancel(app, call))

@@ -17,6 +17,7 @@ pub(crate) mod queues;
 pub(crate) mod restore;
 pub(crate) mod runs;
 pub(crate) mod secrets;
+pub(crate) mod serve;
 pub(crate) mod traffic;
 pub(crate) mod train;
 pub(crate) mod up;
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     let session = || -> Result<Session> { Ok(Session { client: connection.client()?, json }) };
     match command {
         Command::Up(up) => up.run(&connection.data),
+        Command::Serve(serve) => serve.run(&connection.data),
         Command::Init(init) => init.run(&connection.data),
         Command::Health(health) => health.run(&connection),
         Command::Demo(demo) => demo.run(&connection),

@@ -70,7 +70,7 @@ fn csv_in_gives_predictions_too() {
     let kinds = schema["inputs"].as_array().unwrap().iter();
     let values: Vec<&str> = kinds.map(|i| if i["type"] == "category" { "Biscoe" } else { "40" }).collect();
     let csv = format!("{}\n{}\n", names.join(","), values.join(","));
-    let headers = [("content-type", "text/csv; charset=utf-8")];
+    let headers = [("content-type", "text/csv; charset=utf-8"), ("accept", "application/json")];
     let answer = client.send("POST", "/v1/deployments/penguins/predict", &headers, csv.as_bytes()).json(200);
     assert_eq!(answer["predictions"].as_array().unwrap().len(), 1);
 }

@@ -1,6 +1,7 @@
 //! A running platform, and requests to it.
 
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -78,6 +79,42 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A model that is served by itself, from its artifact.
+pub(crate) struct Served {
+    server: Server,
+    _directory: TempDir,
+}
+
+impl Served {
+    /// Serves a version's artifact under the name that it is downloaded by.
+    pub(crate) fn artifact(client: &Client, model: &str, version: u32) -> Self {
+        let redirect = client.get(&format!("/v1/models/{model}/versions/{version}/artifact"));
+        let artifact = client.with_key(None).get(redirect.header("location"));
+        assert_eq!(artifact.status, 200);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(format!("{model}-{version}.fettle"));
+        std::fs::write(&file, &artifact.bytes).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fettle"));
+        command.args(["serve", "--port", "0"]).arg(&file).current_dir(directory.path());
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let told = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        let url = told.split(" at ").nth(1).unwrap().to_owned();
+        Self { server: Server { child, url, key: String::new() }, _directory: directory }
+    }
+
+    /// A client without a key.
+    pub(crate) fn client(&self) -> Client {
+        self.server.client().with_key(None)
+    }
+
+    /// Asks it to end, and gives whether it ended well, and soon: a second, and some for a busy machine.
+    pub(crate) fn terminate(self) -> bool {
+        let begun = Instant::now();
+        self.server.terminate() && begun.elapsed() < Duration::from_secs(5)
     }
 }
 
@@ -244,5 +281,40 @@ impl Got {
             assert!(problem.to_string().contains(words), "`{words}` in {problem}");
         }
         problem
+    }
+    /// The error, if it is whole and in MLflow's form, and says all of `said`.
+    #[track_caller]
+    pub(crate) fn mlflow_error(&self, status: u16, said: &[&str]) {
+        let code = match status {
+            401 => "UNAUTHENTICATED",
+            403 => "PERMISSION_DENIED",
+            404 => "RESOURCE_DOES_NOT_EXIST",
+            409 => "RESOURCE_CONFLICT",
+            _ => "BAD_REQUEST",
+        };
+        let error = self.json(status);
+        assert_eq!(
+            (error["error_code"].as_str(), error.as_object().unwrap().len()),
+            (Some(code), 2),
+            "{error}"
+        );
+        self.says(error["message"].as_str().unwrap(), said);
+    }
+
+    /// The error, if it is in the Open Inference Protocol's form, and says all of `said`.
+    #[track_caller]
+    pub(crate) fn inference_error(&self, status: u16, said: &[&str]) {
+        let error = self.json(status);
+        assert_eq!(error.as_object().unwrap().len(), 1, "{error}");
+        self.says(error["error"].as_str().unwrap(), said);
+    }
+
+    #[track_caller]
+    fn says(&self, message: &str, said: &[&str]) {
+        assert_eq!(self.header("content-type"), "application/json");
+        assert!(self.header("x-request-id").starts_with("req_"));
+        for words in said {
+            assert!(message.contains(words), "`{words}` in {message}");
+        }
     }
 }

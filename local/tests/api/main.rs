@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
+mod bad_doors;
 mod bad_files;
 mod bad_rows;
 mod bad_runs;
@@ -9,6 +10,7 @@ mod client;
 mod contract;
 mod datasets;
 mod deciding;
+mod doors;
 mod golden_path;
 mod idempotency;
 mod kill;

@@ -1,6 +1,6 @@
 //! All operations × all roles × no key.
 
-use crate::client::{Client, Platform};
+use crate::client::{Client, Got, Platform};
 use serde_json::{Value, json};
 
 /// The roles that hold a permission: written out here once more, so that a change of the table in the
@@ -43,8 +43,8 @@ fn every_operation_is_open_to_those_who_may_and_nobody_else() {
                     (true, _) => {
                         assert!(!matches!(got.status, 401 | 403), "{role} {method} {path}: {}", got.text());
                     }
-                    (false, "nobody") => drop(got.problem(401, "unauthenticated", &[])),
-                    (false, _) => drop(got.problem(403, "forbidden", &[role])),
+                    (false, "nobody") => refused(operation, &got, 401, "unauthenticated", &[]),
+                    (false, _) => refused(operation, &got, 403, "forbidden", &[role]),
                 }
                 asked += 1;
             }
@@ -53,6 +53,18 @@ fn every_operation_is_open_to_those_who_may_and_nobody_else() {
     assert!(asked >= 5 * 25, "{asked}");
     table.sort();
     insta::assert_snapshot!("permissions", table.join("\n"));
+}
+
+/// Holds a refusal to the form that the description promises.
+#[track_caller]
+fn refused(operation: &Value, got: &Got, status: u16, code: &str, said: &[&str]) {
+    let form = operation["responses"][status.to_string()]["$ref"].as_str().unwrap();
+    match form.rsplit('/').next().unwrap() {
+        "Problem" => drop(got.problem(status, code, said)),
+        "MlflowError" => got.mlflow_error(status, said),
+        "InferenceError" => got.inference_error(status, said),
+        other => panic!("{other}"),
+    }
 }
 
 #[test]

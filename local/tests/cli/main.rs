@@ -14,5 +14,6 @@ mod models;
 mod predict;
 mod queues;
 mod secrets;
+mod serve;
 mod train;
 mod up;

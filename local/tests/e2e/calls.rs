@@ -67,6 +67,29 @@ fn tour(client: &Client) {
     }
     assert_eq!(client.get("/v1/models/m/versions/1/artifact").status, 302);
     client.get("/v1/deployments/d/schema").json(200);
+    for path in [
+        "/v1/deployments/d/ping",
+        "/v1/deployments/d/health",
+        "/v1/deployments/d/version",
+        "/v2",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/d",
+        "/v2/models/d/ready",
+        "/v2/models/d/versions/1",
+        "/v2/models/d/versions/1/ready",
+    ] {
+        assert_eq!(client.get(path).status, 200, "{path}");
+    }
+    client.post("/v1/deployments/d/invocations", &json!({"instances": [penguin()]})).json(200);
+    let tensor = |(name, value): (&String, &Value)| {
+        let datatype = if value.is_string() { "BYTES" } else { "FP64" };
+        json!({"name": name, "shape": [1], "datatype": datatype, "data": [value]})
+    };
+    let inputs: Vec<Value> = penguin().as_object().unwrap().iter().map(tensor).collect();
+    for path in ["/v2/models/d/infer", "/v2/models/d/versions/1/infer"] {
+        client.post(path, &json!({"inputs": inputs})).json(200);
+    }
     let answer = predict(client);
     let lineup = json!({"variants": [{"weight": 90}, {"version": 1, "weight": 10}]});
     client.post("/v1/deployments/d/traffic", &lineup).json(200);
@@ -144,10 +167,13 @@ fn batches(client: &Client) {
     assert!(matches!(cancelled, 200 | 409), "{cancelled}");
 }
 
+fn penguin() -> Value {
+    json!({"island": "Biscoe", "bill_length_mm": 47.5, "bill_depth_mm": 15.0,
+                     "flipper_length_mm": 217, "body_mass_g": 5200, "sex": "male", "year": 2009})
+}
+
 fn predict(client: &Client) -> Value {
-    let row = json!({"island": "Biscoe", "bill_length_mm": 47.5, "bill_depth_mm": 15.0,
-                     "flipper_length_mm": 217, "body_mass_g": 5200, "sex": "male", "year": 2009});
-    client.post("/v1/deployments/d/predict", &json!({"rows": [row]})).json(200)
+    client.post("/v1/deployments/d/predict", &json!({"rows": [penguin()]})).json(200)
 }
 
 /// Whether the tour does not make a function do that.

@@ -80,9 +80,13 @@ pub(crate) fn from_an_upload_to_a_prediction(client: &Client) {
     assert_eq!(answer["predictions"][0]["prediction"], "Gentoo", "{answer}");
     let csv = "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n\
                Biscoe,47.5,15.0,217,5200,male,2009\n";
-    let csv =
-        client.send("POST", "/v1/deployments/live/predict", &[("content-type", "text/csv")], csv.as_bytes());
-    assert_eq!(csv.json(200)["predictions"], answer["predictions"]);
+    let headers = [("content-type", "text/csv"), ("accept", "application/json")];
+    let of_csv = client.send("POST", "/v1/deployments/live/predict", &headers, csv.as_bytes());
+    assert_eq!(of_csv.json(200)["predictions"], answer["predictions"]);
+    let in_csv = client.send("POST", "/v1/deployments/live/predict", &headers[..1], csv.as_bytes());
+    assert_eq!(in_csv.text().lines().nth(1).unwrap().split(',').next(), Some("Gentoo"), "{}", in_csv.text());
+    let of_mlflow = client.send("POST", "/v1/deployments/live/invocations", &headers[..1], csv.as_bytes());
+    assert_eq!(of_mlflow.json(200), json!({"predictions": ["Gentoo"]}));
 
     let redirect = client.get("/v1/models/birds/versions/champion/artifact");
     assert_eq!(redirect.status, 302, "{}", redirect.text());

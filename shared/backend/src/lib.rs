@@ -10,6 +10,7 @@ pub mod conformance;
 pub mod datasets;
 pub mod deployments;
 pub mod due;
+pub mod error_form;
 pub mod events;
 mod idempotency;
 pub mod ids;

@@ -16,7 +16,7 @@ use crate::runs::{
     self, ArtifactRef, DatasetRef, RunRecord, Score, TrialStatus, artifact_key, run_key, scores,
 };
 use fettle_engine::metrics::{Metric, Task};
-use fettle_engine::table::Field;
+use fettle_engine::table::{Field, Kind as FieldKind};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,9 @@ pub struct ModelSchema {
     pub target: String,
     /// As what.
     pub task: Task,
+    /// The type of its values; unknown of versions that were registered before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_type: Option<FieldKind>,
     /// The classes, for a classification.
     #[serde(default)]
     pub classes: Vec<String>,
@@ -293,6 +296,7 @@ pub(crate) fn schema_of(model: &fettle_engine::artifact::Model) -> ModelSchema {
         inputs: model.fields().to_vec(),
         target: model.target().to_owned(),
         task: model.task(),
+        target_type: Some(model.target_kind()),
         classes: model.classes().to_vec(),
     }
 }

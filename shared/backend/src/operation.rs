@@ -4,6 +4,7 @@
 //! the functions that Terraform makes.
 
 use crate::app::App;
+use crate::error_form::ErrorForm;
 use crate::permission::Permission;
 use crate::ports::{Caller, Delivery, QueueName};
 use crate::problem::{Kind, Problem, Result};
@@ -111,8 +112,16 @@ pub struct Operation {
     pub query: &'static [(&'static str, &'static str)],
     /// The schema of its JSON body.
     pub takes: Option<SchemaOf>,
+    /// Media types that its body may be of, beside JSON.
+    pub takes_media: &'static [&'static str],
     /// The status of success, and the schema of its JSON.
     pub gives: (u16, Option<SchemaOf>),
+    /// Media types that its answer may be of, beside JSON.
+    pub gives_media: &'static [&'static str],
+    /// Further statuses of success, with the same answer.
+    pub also_gives: &'static [u16],
+    /// The form of its errors.
+    pub errors: ErrorForm,
     /// Whether a second call with the same `Idempotency-Key` gives the first one's result.
     pub idempotency_key: bool,
     /// What it does to the outside.
@@ -131,7 +140,11 @@ impl Operation {
             handler,
             query: &[],
             takes: None,
+            takes_media: &[],
             gives: (200, None),
+            gives_media: &[],
+            also_gives: &[],
+            errors: ErrorForm::Problem,
             idempotency_key: false,
             uses: &[],
         }
@@ -211,6 +224,34 @@ impl Operation {
         self
     }
 
+    /// Taking bodies of these media types too.
+    #[must_use]
+    pub fn takes_media(mut self, types: &'static [&'static str]) -> Self {
+        self.takes_media = types;
+        self
+    }
+
+    /// Giving answers of these media types too.
+    #[must_use]
+    pub fn gives_media(mut self, types: &'static [&'static str]) -> Self {
+        self.gives_media = types;
+        self
+    }
+
+    /// Giving the same answer with these statuses too.
+    #[must_use]
+    pub fn also_gives(mut self, statuses: &'static [u16]) -> Self {
+        self.also_gives = statuses;
+        self
+    }
+
+    /// With errors of that form.
+    #[must_use]
+    pub fn errors(mut self, form: ErrorForm) -> Self {
+        self.errors = form;
+        self
+    }
+
     /// With an answer of that status and no JSON.
     #[must_use]
     pub fn gives_status(mut self, status: u16) -> Self {
@@ -237,6 +278,8 @@ pub struct Call {
     pub query: BTreeMap<String, String>,
     /// The body's media type, lower case, without parameters.
     pub content_type: Option<String>,
+    /// `Accept`: the media types that the caller takes.
+    pub accept: Option<String>,
     /// `Authorization`: only for the operation that tells who is calling.
     pub authorization: Option<String>,
     /// `Idempotency-Key`.
@@ -283,14 +326,7 @@ impl Call {
 
     /// The body as JSON of a type. An error names the place in the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        if self.body.is_empty() {
-            return Err(Problem::new(Kind::Malformed, "the body is empty").remedy("send a JSON object"));
-        }
-        serde_json::from_slice(&self.body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Problem::invalid("body", error.to_string())
-                .remedy("GET /openapi.json describes every operation's body"),
-            _ => Problem::new(Kind::Malformed, format!("the body is not JSON: {error}")),
-        })
+        read_json(&self.body)
     }
 
     /// A query parameter as a number or another plain type.
@@ -305,6 +341,18 @@ impl Call {
             })
             .transpose()
     }
+}
+
+/// A body as JSON of a type. An error names the place in the body.
+pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    if body.is_empty() {
+        return Err(Problem::new(Kind::Malformed, "the body is empty").remedy("send a JSON object"));
+    }
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Problem::invalid("body", error.to_string())
+            .remedy("GET /openapi.json describes every operation's body"),
+        _ => Problem::new(Kind::Malformed, format!("the body is not JSON: {error}")),
+    })
 }
 
 /// What an operation answers.

@@ -2,6 +2,7 @@
 //! and in a Lambda function.
 
 use fettle_backend::app::App;
+use fettle_backend::error_form::ErrorForm;
 use fettle_backend::operation::{Call, Entry, Operation, Reply};
 use fettle_backend::ports::Caller;
 use fettle_backend::problem::{Kind, Problem, Result};
@@ -42,8 +43,8 @@ pub(crate) async fn call(
         caller,
         path: path_parameters(operation, parameters)?,
         query: query(parts.uri.query())?,
-        content_type: text(header::CONTENT_TYPE.as_str())
-            .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
+        content_type: media_type(&parts.headers),
+        accept: text(header::ACCEPT.as_str()),
         idempotency_key: text("idempotency-key"),
         if_match: text("if-match"),
         sticky: text("fettle-sticky"),
@@ -61,6 +62,12 @@ pub(crate) async fn call(
 /// A header as text.
 pub(crate) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// The body's media type, lower case, without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = text(headers, header::CONTENT_TYPE.as_str())?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 fn path_parameters(
@@ -88,7 +95,8 @@ pub(crate) fn query(text: Option<&str>) -> Result<BTreeMap<String, String>> {
     Ok(pairs.into_iter().collect())
 }
 
-fn answer(reply: Reply, request_id: &str) -> Response<Vec<u8>> {
+/// A reply as a response.
+pub(crate) fn answer(reply: Reply, request_id: &str) -> Response<Vec<u8>> {
     let empty = reply.body.is_empty();
     let mut response = Response::new(reply.body);
     *response.status_mut() = status(reply.status);
@@ -104,8 +112,8 @@ fn answer(reply: Reply, request_id: &str) -> Response<Vec<u8>> {
     common(response, request_id)
 }
 
-/// A problem as a response; the inside story goes to the log, once, with the request's id.
-pub(crate) fn problem_answer(problem: &Problem, request_id: &str) -> Response<Vec<u8>> {
+/// A problem as a response in a protocol's form; the inside story goes to the log, once, with the request's id.
+pub(crate) fn problem_answer(problem: &Problem, form: ErrorForm, request_id: &str) -> Response<Vec<u8>> {
     let mut body = problem.body();
     if body.status >= 500 {
         tracing::error!(request_id, error = problem as &dyn std::error::Error, "a request has failed");
@@ -113,10 +121,10 @@ pub(crate) fn problem_answer(problem: &Problem, request_id: &str) -> Response<Ve
         tracing::info!(request_id, status = body.status, detail = body.detail, "a request was refused");
     }
     body.request_id = Some(request_id.to_owned());
-    let mut response = Response::new(serde_json::to_vec(&body).unwrap_or_default());
+    let mut response = Response::new(form.body(&body));
     *response.status_mut() = status(body.status);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
     match body.status {
         401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
         429 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"))),

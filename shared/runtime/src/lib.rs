@@ -16,6 +16,8 @@ mod platform;
 #[cfg(feature = "local")]
 mod pump;
 #[cfg(feature = "local")]
+mod serve;
+#[cfg(feature = "local")]
 mod slots;
 mod start;
 pub mod telemetry;
@@ -27,5 +29,7 @@ pub use error::StartError;
 pub use init::{Found, Init, LOOK};
 #[cfg(feature = "local")]
 pub use platform::{Part, Platform};
+#[cfg(feature = "local")]
+pub use serve::ModelServer;
 #[cfg(feature = "local")]
 pub use slots::{OpenSlots, ReadSlots, open_slots, open_to_read};

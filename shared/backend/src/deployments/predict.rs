@@ -5,10 +5,9 @@ use super::record::Settings;
 use super::said::{Asked, Explanation, Said};
 use super::served::{Serving, Variant};
 use crate::app::App;
-use crate::limits::Limits;
 use crate::metering::{Logged, LoggedRow, MOST_ROWS as MOST_LOGGED_ROWS, Noted, Outcome};
 use crate::operation::Call;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 use fettle_engine::artifact::{Model, Predictions};
 use fettle_engine::table::Table;
 use jiff::Timestamp;
@@ -39,6 +38,19 @@ pub struct Prediction {
     /// The classes that hold the truth of so many rows as `interval` asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set: Option<Vec<Value>>,
+}
+
+impl Prediction {
+    /// Of a row, and no more than that.
+    pub(crate) fn of(predictions: &Predictions, row: usize) -> Self {
+        Self {
+            prediction: predictions.value(row),
+            probabilities: predictions.probabilities(row),
+            contributions: None,
+            interval: None,
+            set: None,
+        }
+    }
 }
 
 /// What is predicted, and by what.
@@ -75,13 +87,7 @@ impl Scored {
     /// In the platform's own form.
     pub fn answer(&self, request_id: &str) -> Answer {
         let predictions = (0..self.predictions.len()).map(|row| {
-            let mut prediction = Prediction {
-                prediction: self.predictions.value(row),
-                probabilities: self.predictions.probabilities(row),
-                contributions: None,
-                interval: None,
-                set: None,
-            };
+            let mut prediction = Prediction::of(&self.predictions, row);
             self.said.add(&self.model, &self.predictions, row, &mut prediction);
             prediction
         });
@@ -205,21 +211,4 @@ async fn predict(model: &Arc<Model>, table: Table, asked: Asked) -> Result<(Pred
         Ok((predictions, said))
     };
     if here { answer() } else { tokio::task::spawn_blocking(answer).await.map_err(Problem::internal)? }
-}
-
-/// Refuses a request of no rows, or of more than one may have.
-pub fn check_rows(limits: &Limits, rows: usize) -> Result<()> {
-    if rows == 0 {
-        return Err(Problem::invalid("rows", "there are no rows").remedy("send at least one row"));
-    }
-    if rows > limits.predict_rows {
-        let limit = limits.predict_rows;
-        return Err(Problem::new(
-            Kind::TooLarge,
-            format!("{rows} rows are more than the {limit} that one request may have"),
-        )
-        .at_field("rows")
-        .remedy(format!("send at most {limit} rows at a time")));
-    }
-    Ok(())
 }

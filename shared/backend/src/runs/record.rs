@@ -325,7 +325,7 @@ pub struct LeaderboardEntry {
     /// Where it comes from.
     pub origin: Origin,
     /// The trials that it combines.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
     /// By name, over the folds.
     pub metrics: BTreeMap<Metric, Score>,
@@ -391,10 +391,10 @@ pub struct Run {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<Vec<String>>,
     /// What makes scores look better than they are.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// What more time, or another plan, would be used for; of a run that has ended.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<String>,
     /// The best trial so far.
     pub best: Option<String>,

@@ -4,6 +4,7 @@
 //! from all of its rows, and gives a [`Table`]. [`Table::to_snapshot`] keeps one for later,
 //! [`profile`] says what is in it, and [`decode_rows`] makes one from the rows of a prediction.
 
+mod cells;
 mod error;
 mod infer;
 mod literal;
@@ -15,6 +16,7 @@ pub mod scan;
 pub(crate) mod snapshot;
 mod times;
 
+pub use cells::{decode_cells, decode_csv_cells, match_names};
 pub use error::{TableError, TableErrorKind};
 pub use profile::{ColumnProfile, Histogram, Profile, TopValue, profile};
 pub use read::{ReadLimits, read};

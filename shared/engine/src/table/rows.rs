@@ -63,7 +63,15 @@ pub fn decode_rows(fields: &[Field], rows: &[Map<String, Value>]) -> Result<Tabl
 pub fn decode_csv_rows(fields: &[Field], bytes: &[u8], limits: &ReadLimits) -> Result<Table, RowError> {
     let text = text(bytes, limits)?;
     let dialect = Dialect { header: true, ..Dialect::detect(&text) };
-    let mut records = Records::open(&text, dialect, limits)?;
+    named_records(fields, Records::open(&text, dialect, limits)?, dialect.decimal())
+}
+
+/// A table of records whose names are the fields, in any order.
+pub(super) fn named_records(
+    fields: &[Field],
+    records: Records<'_>,
+    decimal: Decimal,
+) -> Result<Table, RowError> {
     let mut builders = Vec::new();
     for name in records.names() {
         let Some(field) = fields.iter().find(|field| field.name == *name) else {
@@ -76,18 +84,27 @@ pub fn decode_csv_rows(fields: &[Field], bytes: &[u8], limits: &ReadLimits) -> R
             return Err(missing_column(0, &field.name, fields, records.names().iter().map(String::as_str)));
         }
     }
+    let mut table = push_records(builders, records, decimal)?;
+    table.columns.sort_by_key(|column| fields.iter().position(|field| field.name == column.name));
+    Ok(table)
+}
+
+/// A table of records, each of whose cells is for the builder at its place.
+pub(super) fn push_records(
+    mut builders: Vec<Builder<'_>>,
+    mut records: Records<'_>,
+    decimal: Decimal,
+) -> Result<Table, RowError> {
     while let Some(record) = records.next()? {
         for (builder, cell) in builders.iter_mut().zip(record) {
-            builder.push_cell(cell.trim(), dialect.decimal())?;
+            builder.push_cell(cell.trim(), decimal)?;
         }
     }
     let rows = records.row() as usize;
-    let place = |builder: &Builder| fields.iter().position(|field| field.name == builder.field.name);
-    builders.sort_by_key(place);
     Ok(table(builders, rows))
 }
 
-fn table(builders: Vec<Builder<'_>>, rows: usize) -> Table {
+pub(super) fn table(builders: Vec<Builder<'_>>, rows: usize) -> Table {
     Table { columns: builders.into_iter().map(Builder::finish).collect(), rows }
 }
 
@@ -128,7 +145,7 @@ impl<'a> Builder<'a> {
         Column { name: self.field.name.clone(), kind: self.field.kind, values }
     }
 
-    fn push_json(&mut self, value: &Value) -> Result<(), RowError> {
+    pub(super) fn push_json(&mut self, value: &Value) -> Result<(), RowError> {
         let whole = self.field.kind == Kind::Integer;
         match (&mut self.data, value) {
             (_, Value::Null) => self.push_missing(),
@@ -264,7 +281,7 @@ fn extra_column(row: usize, name: &str, fields: &[Field]) -> RowError {
 }
 
 /// The name most like that one, if any is alike.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = shortened(name).to_lowercase();
     names
         .map(|known| (strsim::normalized_damerau_levenshtein(&name, &shortened(known).to_lowercase()), known))
@@ -278,7 +295,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// No more of a text than an error should repeat.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(64) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

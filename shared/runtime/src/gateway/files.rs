@@ -1,6 +1,6 @@
 //! The storage's presigned addresses: what S3 does in AWS, with its notification of an upload.
 
-use super::drain;
+use super::body::drain;
 use crate::http::{common, problem_answer, query};
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use fettle_backend::app::App;
 use fettle_backend::datasets::{UPLOADS, Uploaded};
+use fettle_backend::error_form::ErrorForm;
 use fettle_backend::ports::{ErrorKind, Outgoing, QueueName, Storage, content_disposition};
 use fettle_backend::problem::{Kind, Problem, Result};
 use fettle_embedded::{FileStorage, Grant};
@@ -42,7 +43,7 @@ pub(super) async fn upload(State(door): State<Door>, Path(key): Path<String>, re
             *response.status_mut() = StatusCode::OK;
             common(response, &request_id)
         }
-        Err(problem) => problem_answer(&problem, &request_id).map(Body::from),
+        Err(problem) => problem_answer(&problem, ErrorForm::Problem, &request_id).map(Body::from),
     }
 }
 
@@ -99,7 +100,7 @@ pub(super) async fn download(State(door): State<Door>, Path(key): Path<String>, 
     let request_id = door.app.ids.id("req");
     match send(&door, &key, &uri).await {
         Ok(response) => common(response, &request_id),
-        Err(problem) => problem_answer(&problem, &request_id).map(Body::from),
+        Err(problem) => problem_answer(&problem, ErrorForm::Problem, &request_id).map(Body::from),
     }
 }
 

@@ -1,34 +1,29 @@
 //! The HTTP gateway: what API Gateway and the authorizer do in AWS.
 
+pub(crate) mod body;
 mod files;
 
 use crate::http::{self, Incoming, problem_answer};
 use axum::Router;
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{Method, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
+use body::{drain, read_body};
 use fettle_backend::admission;
 use fettle_backend::app::App;
+use fettle_backend::error_form::ErrorForm;
 use fettle_backend::operation::{Entry, Operation};
 use fettle_backend::permission::Permission;
 use fettle_backend::ports::Caller;
 use fettle_backend::problem::{Kind, Problem, Result};
 use fettle_embedded::FileStorage;
-use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// The longest wait for a request's body.
-const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A body so small is read even of whoever is not let in.
 const SMALL_BODY_BYTES: u64 = 64 * 1024;
-
-/// So much of a refused body is read all the same.
-const DRAIN_BYTES: u64 = 1 << 30;
 
 /// The routes of these operations, and of the storage's presigned addresses where it is files.
 pub(crate) fn router(
@@ -71,13 +66,13 @@ async fn missing(State(app): State<Arc<App>>, request: Request) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
     let problem = Problem::new(Kind::NotFound, format!("there is nothing at {path}"))
         .remedy("GET /openapi.json lists what there is");
-    problem_answer(&problem, &app.ids.id("req")).map(Body::from)
+    problem_answer(&problem, ErrorForm::Problem, &app.ids.id("req")).map(Body::from)
 }
 
 async fn wrong_method(State(app): State<Arc<App>>, request: Request) -> Response {
     let problem = Problem::new(Kind::MethodNotAllowed, format!("{} is not done here", request.method()))
         .remedy("GET /openapi.json lists what is");
-    problem_answer(&problem, &app.ids.id("req")).map(Body::from)
+    problem_answer(&problem, ErrorForm::Problem, &app.ids.id("req")).map(Body::from)
 }
 
 /// The way in to one operation.
@@ -92,7 +87,7 @@ async fn enter(State(door): State<Door>, parameters: RawPathParams, request: Req
     let head = request.method() == Method::HEAD;
     let response = match door.handle(parameters, request, request_id.clone()).await {
         Ok(response) => response,
-        Err(problem) => problem_answer(&problem, &request_id).map(Body::from),
+        Err(problem) => problem_answer(&problem, door.operation.errors, &request_id).map(Body::from),
     };
     if head { response.map(|_| Body::empty()) } else { response }
 }
@@ -120,7 +115,10 @@ impl Door {
             }
         };
         let limit = self.app.limits.body_bytes;
-        let body = read_body(body, known, limit).await?;
+        let body = read_body(body, known, limit).await.map_err(|problem| match problem.kind {
+            Kind::TooLarge => problem.remedy(smaller(operation.permission)),
+            _ => problem,
+        })?;
         let parameters = parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let incoming = Incoming { caller, parameters, parts, body, deadline: None, request_id };
         http::call(&self.app, operation, incoming).await.map(|response| response.map(Body::from))
@@ -135,44 +133,10 @@ impl Door {
     }
 }
 
-async fn read_body(body: Body, known: Option<u64>, limit: u64) -> Result<Vec<u8>> {
-    let too_large = || {
-        Problem::new(Kind::TooLarge, format!("the body is larger than the limit of {limit} bytes"))
-            .remedy("a larger file goes to the address that POST /v1/datasets {\"name\"} answers")
-    };
-    let mut stream = body.into_data_stream();
-    if known.is_some_and(|length| length > limit) {
-        drain(stream).await;
-        return Err(too_large());
+/// What to do about a body that is too large.
+fn smaller(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Predict => "send fewer rows at a time, or all of them as a batch: POST /v1/batches",
+        _ => "a larger file goes to the address that POST /v1/datasets {\"name\"} answers",
     }
-    let mut bytes = Vec::with_capacity(known.unwrap_or(0) as usize);
-    let read = async {
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| Problem::new(Kind::Malformed, "the body broke off"))?;
-            if (bytes.len() + chunk.len()) as u64 > limit {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(())
-    };
-    tokio::time::timeout(BODY_TIMEOUT, read)
-        .await
-        .unwrap_or_else(|_| Err(Problem::new(Kind::Malformed, "the body took longer than a minute")))?;
-    Ok(bytes)
-}
-
-/// Reads a refused body to its end, within bounds, so that a client that sends all before it listens
-/// hears why.
-async fn drain(mut stream: BodyDataStream) {
-    let read = async {
-        let mut left = DRAIN_BYTES;
-        while let Some(Ok(chunk)) = stream.next().await {
-            left = left.saturating_sub(chunk.len() as u64);
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    let _ = tokio::time::timeout(BODY_TIMEOUT, read).await;
 }

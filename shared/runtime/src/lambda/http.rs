@@ -32,7 +32,8 @@ pub(super) async fn run(function: Function) -> std::result::Result<(), Error> {
             let invocation = function.begin(&context);
             let request_id = function.app.ids.id("req");
             let answered = answer(&function, request, function.deadline(&context), request_id.clone()).await;
-            let response = answered.unwrap_or_else(|problem| problem_answer(&problem, &request_id));
+            let response = answered
+                .unwrap_or_else(|problem| problem_answer(&problem, function.operation.errors, &request_id));
             invocation.end(response.status().is_server_error());
             Ok::<_, Error>(response.map(body))
         }

@@ -98,6 +98,11 @@ impl<'a> Records<'a> {
         &self.names
     }
 
+    /// The first record, if it holds data and was not read yet.
+    pub(crate) fn first(&self) -> Option<&StringRecord> {
+        self.pending.then_some(&self.record)
+    }
+
     /// The number of data records so far.
     pub(crate) fn row(&self) -> u64 {
         self.row
