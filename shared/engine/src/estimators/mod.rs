@@ -51,6 +51,7 @@ pub use self::params::{Domain, Parameter, Params, Search};
 use crate::explain::Contributions;
 use crate::matrix::Matrix;
 use crate::metrics::Task;
+use crate::onnx::Graph;
 use crate::trees::Forest;
 
 /// Every estimator. A new one is a file in this folder, a line here, and a variant of [`Fitted`]
@@ -283,6 +284,8 @@ pub enum Fitted {
     BernoulliNb(bernoulli_nb::FittedBernoulliNb),
     /// `qda`.
     Qda(qda::FittedQda),
+    /// A model of another program.
+    Onnx(Graph),
 }
 
 impl Fitted {
@@ -305,6 +308,7 @@ impl Fitted {
             Fitted::Mlp(fitted) => fitted.predict(x),
             Fitted::BernoulliNb(fitted) => fitted.predict(x),
             Fitted::Qda(fitted) => fitted.predict(x),
+            Fitted::Onnx(fitted) => fitted.predict(x),
         }
     }
 
@@ -341,6 +345,7 @@ impl Fitted {
             Fitted::Mlp(fitted) => fitted.check(cols, outputs),
             Fitted::BernoulliNb(fitted) => fitted.check(cols, outputs),
             Fitted::Qda(fitted) => fitted.check(cols, outputs),
+            Fitted::Onnx(fitted) => fitted.check(cols, outputs),
         }
     }
 
@@ -359,6 +364,7 @@ impl Fitted {
             Fitted::Mlp(fitted) => fitted.size_bytes(),
             Fitted::BernoulliNb(fitted) => fitted.size_bytes(),
             Fitted::Qda(fitted) => fitted.size_bytes(),
+            Fitted::Onnx(fitted) => fitted.size_bytes(),
         }
     }
 }

@@ -71,6 +71,11 @@ impl Measure {
         }
     }
 
+    /// One that changes nothing.
+    pub(super) fn none() -> Measure {
+        Measure { fill: None, centre: 0.0, scale: 1.0, limit: f32::MAX }
+    }
+
     /// Whether outliers are kept from deciding the scale.
     pub(super) fn is_robust(&self) -> bool {
         self.limit.to_bits() == FARTHEST_OUTLIER.to_bits()

@@ -20,6 +20,7 @@
 //!
 //! Further steps are done when a run asks for them: see [`Preprocessing`].
 
+mod carried;
 mod dates;
 mod decisions;
 mod encoder;
@@ -37,6 +38,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::carried::Carried;
 pub use self::decisions::Decision;
 use self::encoder::{Encoded, Encoder};
 use self::measure::Measure;
