@@ -259,6 +259,25 @@ def modes():
     return model, asked.astype(np.float32)
 
 
+def two(class_id, weights, base, transform):
+    """Two classes of which leaves speak of one only: what is made of it depends on the leaves' signs."""
+    made = helper.make_node(
+        "TreeEnsembleClassifier", ["X"], ["label", "probabilities"], domain="ai.onnx.ml",
+        post_transform=transform, base_values=base, classlabels_strings=["no", "yes"], nodes_treeids=[0, 0, 0],
+        nodes_nodeids=[0, 1, 2], nodes_featureids=[0, 0, 0], nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"],
+        nodes_values=[0.5, 0.0, 0.0], nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0],
+        nodes_missing_value_tracks_true=[0, 0, 0], class_treeids=[0, 0], class_nodeids=[1, 2],
+        class_ids=[class_id, class_id], class_weights=weights,
+    )
+    x = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, 2])
+    label = helper.make_tensor_value_info("label", TensorProto.STRING, [None])
+    probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])
+    graph = helper.make_graph([made], "two", [x], [label, probabilities])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)])
+    model.ir_version = 8
+    return model, np.array([[0, 0], [1, 0], [np.nan, 1]], dtype=np.float32)
+
+
 def light(model, x, y, rows=150):
     x, y = shuffled(x, y, rows)
     model.fit(x, y)
@@ -325,6 +344,13 @@ def cases():
     yield "torch", table_net
     yield "odd", odd_net
     yield "modes", modes
+    yield "two_positive", lambda: two(0, [0.2, 0.9], None, "NONE")
+    yield "two_positive_base", lambda: two(0, [0.1, 0.6], [0.1], "SOFTMAX")
+    yield "two_mixed", lambda: two(0, [-0.7, 1.2], None, "LOGISTIC")
+    yield "two_mixed_base", lambda: two(0, [-0.7, 1.2], [0.3], "LOGISTIC")
+    yield "two_second", lambda: two(1, [-0.7, 1.2], [0.3], "SOFTMAX")
+    yield "two_scores", lambda: two(0, [-0.7, 1.2], None, "NONE")
+
 
 
 def fed(model, asked):

@@ -2,15 +2,15 @@
 //! `scripts/reference/onnx_models.py`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fettle_engine::onnx::{OnnxError, import};
-use fettle_engine::table::{Kind, decode_rows};
-use fettle_engine::{Model, Predictions};
+use fettle_engine::onnx::{OnnxError, export, import};
+use fettle_engine::table::{Field, Kind, ReadLimits, Table, decode_rows, profile, read};
+use fettle_engine::{Combined, Model, Predictions, RunSpec, Trainer, TrialSpec, plan};
 use proptest::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What onnxruntime and we may differ by: it rounds each step to `f32`.
 const NEAR: f64 = 1e-5;
@@ -141,6 +141,99 @@ fn rows_are_answered_alike_alone_and_among_many() {
         }
         assert_eq!(of(&[]).len(), 0, "{name}");
     }
+}
+
+/// Models of ours, of every estimator and way to combine them, out and in again.
+#[test]
+fn what_goes_out_comes_back_the_same() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1");
+    let rows: Vec<Map<String, Value>> =
+        serde_json::from_slice(&fs::read(golden.join("rows.json")).unwrap()).unwrap();
+    let mut table = read(&fs::read(golden.join("training.csv")).unwrap(), &ReadLimits::default()).unwrap();
+    // Neither dates nor words are in ONNX.
+    table.columns.retain(|column| !["seen", "note"].contains(&column.name.as_str()));
+    let (mut wrong, mut same, mut refused) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    for (target, task) in [("tame", "binary"), ("species", "multiclass"), ("price", "regression")] {
+        for (name, artifact) in trained(&table, target, task) {
+            let ours = Model::load(&artifact).unwrap();
+            let bytes = match export(&ours) {
+                Ok(bytes) => bytes,
+                Err(OnnxError::Part { part, .. }) => {
+                    refused.insert(part);
+                    continue;
+                }
+                Err(error) => panic!("{name}: {error}"),
+            };
+            let artifact = import(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let back = Model::load(&artifact).unwrap();
+            assert_eq!((back.task(), back.classes()), (ours.task(), ours.classes()), "{name}");
+            let (expected, got) = (answers(&ours, &rows), answers(&back, &rows));
+            let far = |(a, b): (&f64, &f64)| (a - b).abs() > NEAR * a.abs().max(1.0);
+            if let Some(at) = expected.iter().zip(&got).position(far) {
+                wrong.push(format!("{name}, number {at}: {}, not {}", got[at], expected[at]));
+            }
+            same.insert(name);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(same.len() >= 24, "{same:?}");
+    assert_eq!(refused.into_iter().collect::<Vec<_>>(), ["adaboost", "calibrated_isotonic", "knn"]);
+}
+
+/// A small model of each estimator that learns the target, and of each way to combine some.
+fn trained(table: &Table, target: &str, task: &str) -> Vec<(String, Vec<u8>)> {
+    let steps = json!({"outliers": "clip", "interactions": true});
+    let spec = json!({"target": target, "task": task, "preprocessing": steps});
+    let spec: RunSpec = serde_json::from_value(spec).unwrap();
+    let plan = plan(&profile(table), &spec).unwrap();
+    let trainer = Trainer::new(table.clone(), plan.clone()).unwrap();
+    let mut made: Vec<(String, Vec<u8>)> = Vec::new();
+    for trial in &plan.trials {
+        if made.iter().any(|(name, _)| *name == trial.estimator) {
+            continue;
+        }
+        let small = match trial.estimator.as_str() {
+            "gradient_boosting" | "random_forest" | "extra_trees" | "adaboost" => json!({"trees": 5}),
+            "explainable_boosting" => json!({"rounds": 5}),
+            "mlp" => json!({"width": 4}),
+            _ => json!({}),
+        };
+        let trial = TrialSpec::new(&trial.estimator, small.as_object().unwrap().clone());
+        made.push((trial.estimator.clone(), trainer.finish(&trial).unwrap().artifact));
+    }
+    let members: Vec<Combined> = ["decision_tree", "dummy"]
+        .iter()
+        .map(|name| {
+            let trial = TrialSpec::new(name, Map::new());
+            let folds = (0..plan.fits()).map(|fold| trainer.fold(&trial, fold).unwrap().predictions);
+            let finished = trainer.finish(&trial).unwrap();
+            Combined { folds: folds.collect(), holdout: finished.predictions, artifact: finished.artifact }
+        })
+        .collect();
+    for (name, count) in [("blend", 2), ("stack", 2), ("calibrated_sigmoid", 1), ("calibrated_isotonic", 1)] {
+        if let Ok((_, finished)) = trainer.combine(&TrialSpec::new(name, Map::new()), &members[..count]) {
+            made.push((name.into(), finished.artifact));
+        }
+    }
+    made
+}
+
+/// All numbers that a model answers.
+fn answers(model: &Model, rows: &[Map<String, Value>]) -> Vec<f64> {
+    let asked: Vec<Map<String, Value>> = rows.iter().map(|row| asked(model, row)).collect();
+    match model.predict(&decode_rows(model.fields(), &asked).unwrap()).unwrap() {
+        Predictions::Numbers(numbers) => numbers,
+        Predictions::Classes { probabilities, .. } => probabilities,
+    }
+}
+
+/// What of a row a model asks for, and as it does: a boolean may have become a number.
+fn asked(model: &Model, row: &Map<String, Value>) -> Map<String, Value> {
+    let value = |field: &Field| match &row[&field.name] {
+        Value::Bool(flag) if field.kind == Kind::Number => Value::from(u8::from(*flag)),
+        value => value.clone(),
+    };
+    model.fields().iter().map(|field| (field.name.clone(), value(field))).collect()
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod memory;
 mod mlp;
 mod naive_bayes;
 mod omp;
+mod onnx;
 mod ordinary;
 mod orthant;
 mod params;

@@ -267,10 +267,87 @@ pub(super) fn probe(rows: usize, cols: usize) -> Matrix {
 
 /// What rounding left of probabilities brought to a sum of 1, and none below 0.
 fn distribution(mut row: Vec<f64>) -> Vec<f64> {
-    row.iter_mut().for_each(|p| *p = if *p < 0.0 { 0.0 } else { *p });
+    for p in &mut row {
+        // Not max(): NaN stays NaN.
+        if *p < 0.0 {
+            *p = 0.0;
+        }
+    }
     let total: f64 = row.iter().sum();
     if total > 0.0 {
-        row.iter_mut().for_each(|p| *p /= total);
+        for p in &mut row {
+            *p /= total;
+        }
     }
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::artifact::Contents;
+    use crate::estimators::Fitted;
+    use crate::onnx::import;
+
+    const MODELS: [&[u8]; 5] = [
+        include_bytes!("../../tests/onnx/columns.onnx"),
+        include_bytes!("../../tests/onnx/forest.onnx"),
+        include_bytes!("../../tests/onnx/odd.onnx"),
+        include_bytes!("../../tests/onnx/knn.onnx"),
+        include_bytes!("../../tests/onnx/svc.onnx"),
+    ];
+
+    /// An imported graph, and how many columns and outputs it has.
+    fn imported(bytes: &[u8]) -> (Graph, usize, usize) {
+        let contents = Contents::from_bytes(&import(bytes).unwrap()).unwrap();
+        let outputs = contents.classes.len().max(1);
+        let member = contents.members.into_iter().next().unwrap();
+        let Fitted::Onnx(graph) = member.fitted else { panic!("it is of ONNX") };
+        (graph, member.preprocessor.width(), outputs)
+    }
+
+    #[test]
+    fn a_graph_is_stored_and_checked() {
+        for bytes in MODELS {
+            let (graph, cols, outputs) = imported(bytes);
+            assert_eq!(graph.check(cols, outputs), Ok(()));
+            assert!(graph.check(cols + 1, outputs).is_err() && graph.check(cols, outputs + 1).is_err());
+            let stored = postcard::to_stdvec(&graph).unwrap();
+            let read: Graph = postcard::from_bytes(&stored).unwrap();
+            let rows = probe(700, cols);
+            let (expected, got) = (graph.predict(&rows), read.predict(&rows));
+            assert_eq!(got.len(), 700 * outputs);
+            assert!(expected.iter().zip(&got).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+    }
+
+    #[test]
+    fn a_step_that_points_ahead_is_refused() {
+        let (mut graph, cols, outputs) = imported(MODELS[1]);
+        graph.steps[0].inputs[0] = (graph.inputs.len() + graph.constants.len()) as u32;
+        assert!(graph.check(cols, outputs).unwrap_err().contains("points outside"));
+    }
+
+    proptest! {
+        /// Stored bytes that someone changed: refused, or a graph that predicts.
+        #[test]
+        fn no_stored_graph_makes_it_panic(
+            which in 0..MODELS.len(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+        ) {
+            let (graph, cols, outputs) = imported(MODELS[which]);
+            let mut stored = postcard::to_stdvec(&graph).unwrap();
+            for (at, byte) in changes {
+                let at = at.index(stored.len());
+                stored[at] = byte;
+            }
+            if let Ok(graph) = postcard::from_bytes::<Graph>(&stored)
+                && graph.check(cols, outputs).is_ok()
+            {
+                prop_assert_eq!(graph.predict(&probe(5, cols)).len(), 5 * outputs);
+            }
+        }
+    }
 }

@@ -19,9 +19,11 @@
 //!
 //! **What differs from other runtimes.** An infinite number is a missing one, as everywhere here, and a
 //! category that `OneHotEncoder` does not know is none of its columns, whatever `zeros` says. Integers are
-//! exact to 2⁴⁸. Sums are in `f64` and rounded once, where others round each step to `f32`.
+//! exact to 2⁴⁸. A label that contradicts its own probabilities, as of boosted trees without a negative leaf, is the
+//! more probable one here. Sums are in `f64` and rounded once, where others round each step to `f32`.
 
 mod error;
+pub(crate) mod export;
 mod fault;
 mod graph;
 mod import;
@@ -32,5 +34,6 @@ mod tensor;
 mod translate;
 
 pub use self::error::OnnxError;
+pub use self::export::export;
 pub use self::graph::Graph;
 pub use self::import::import;

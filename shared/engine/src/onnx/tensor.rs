@@ -7,7 +7,7 @@ use super::fault::{Fault, Run};
 /// A tensor may have so many values: of a block of rows, 32 MB.
 const MOST_VALUES: usize = 1 << 22;
 /// And so many dimensions.
-const MOST_DIMENSIONS: usize = 8;
+pub(super) const MOST_DIMENSIONS: usize = 8;
 
 /// What a tensor's values are. The order of variants is part of the artifact's format: add at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

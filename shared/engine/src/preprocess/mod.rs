@@ -26,6 +26,7 @@ mod decisions;
 mod encoder;
 mod levels;
 mod measure;
+mod onnx;
 mod products;
 mod quantiles;
 mod redundant;

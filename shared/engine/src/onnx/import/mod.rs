@@ -3,6 +3,8 @@
 mod answer;
 mod fields;
 
+use std::collections::HashSet;
+
 use serde_json::json;
 
 use self::answer::Answered;
@@ -39,6 +41,10 @@ pub fn import(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
     runs(&graph, preprocessor.width(), &source)?;
     let Answered { answer, classes, target } = answer::find(&graph, &translator, &source, &words)?;
     let graph = Graph { answer, ..graph };
+    let mut seen = HashSet::new();
+    if let Some(twice) = classes.iter().find(|class| !seen.insert(class.as_str())) {
+        return Err(OnnxError::Unsuitable(format!("two of its classes are called '{twice}'")));
+    }
     let task = match classes.len() {
         0 => Task::Regression,
         2 => Task::Binary,

@@ -124,7 +124,9 @@ impl Norm {
             Norm::L2 => row.iter().map(|value| value * value).sum::<f64>().sqrt(),
         };
         if by != 0.0 {
-            row.iter_mut().for_each(|value| *value /= by);
+            for value in row {
+                *value /= by;
+            }
         }
     }
 }

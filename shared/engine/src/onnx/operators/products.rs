@@ -35,7 +35,9 @@ impl Gemm {
         let (a_values, b_values) =
             (a_turned.as_ref().unwrap_or(&a.values), b_turned.as_ref().unwrap_or(&b.values));
         multiply(a_values, b_values, [rows, inner, cols], &mut values)?;
-        values.iter_mut().for_each(|value| *value *= f64::from(self.alpha));
+        for value in &mut values {
+            *value *= f64::from(self.alpha);
+        }
         if let Some(c) = inputs.get(2).copied().flatten() {
             if stretched(&c.shape, &shape)? != shape {
                 return Err(Fault::Shape);

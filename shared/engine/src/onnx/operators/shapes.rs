@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::onnx::fault::{Fault, Run};
-use crate::onnx::tensor::{Tensor, Type, integer, place, stretched, volume, walk};
+use crate::onnx::tensor::{MOST_DIMENSIONS, Tensor, Type, integer, place, stretched, volume, walk};
 
 /// Part of the artifact's format: add at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -151,6 +151,9 @@ fn squeeze(x: &Tensor, axes: Option<&[i64]>) -> Run<Tensor> {
 
 fn unsqueeze(x: &Tensor, axes: &[i64]) -> Run<Tensor> {
     let rank = x.shape.len() + axes.len();
+    if rank > MOST_DIMENSIONS {
+        return Err(Fault::TooLarge);
+    }
     let new: Vec<usize> = axes.iter().map(|axis| place(*axis, rank)).collect::<Run<_>>()?;
     let mut old = x.shape.iter();
     let shape: Option<Vec<usize>> =
@@ -206,16 +209,18 @@ fn slice(x: &Tensor, inputs: &[Option<&Tensor>]) -> Run<Tensor> {
         let axis = place(axis, x.shape.len())?;
         let length = x.shape[axis] as i64;
         let from_end = |at: i64| if at < 0 { at.saturating_add(length) } else { at };
-        let places: Vec<f64> = if step > 0 {
-            let (start, end) = (from_end(*start).clamp(0, length), from_end(end).clamp(0, length));
-            (start..end).step_by(step as usize).map(|at| at as f64).collect()
-        } else if step < 0 {
-            let start = from_end(*start).clamp(-1, length - 1);
-            let end = if end < -length { -1 } else { from_end(end).clamp(-1, length - 1) };
-            let back = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
-            (end + 1..=start).rev().step_by(back).map(|at| at as f64).collect()
-        } else {
-            return Err(Fault::Value);
+        let places: Vec<f64> = match step {
+            1.. => {
+                let (start, end) = (from_end(*start).clamp(0, length), from_end(end).clamp(0, length));
+                (start..end).step_by(step as usize).map(|at| at as f64).collect()
+            }
+            0 => return Err(Fault::Value),
+            _ => {
+                let start = from_end(*start).clamp(-1, length - 1);
+                let end = if end < -length { -1 } else { from_end(end).clamp(-1, length - 1) };
+                let back = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
+                (end + 1..=start).rev().step_by(back).map(|at| at as f64).collect()
+            }
         };
         sliced = gather(&sliced, &Tensor::list(Type::Integer, places), axis)?;
     }
@@ -281,16 +286,11 @@ fn concat(inputs: &[Option<&Tensor>], axis: i64) -> Run<Tensor> {
 
 fn split(x: &Tensor, axis: usize, lengths: Option<&[i64]>, pieces: usize) -> Run<Vec<Tensor>> {
     let length = x.shape[axis];
-    let lengths: Vec<usize> = match lengths {
-        Some(lengths) => lengths
-            .iter()
-            .map(|length| usize::try_from(*length).map_err(|_| Fault::Shape))
-            .collect::<Run<_>>()?,
-        None => {
-            let each = length.div_ceil(pieces.max(1));
-            (0..pieces).map(|piece| each.min(length.saturating_sub(piece * each))).collect()
-        }
+    let equal = || {
+        let each = length.div_ceil(pieces.max(1));
+        (0..pieces).map(|piece| each.min(length.saturating_sub(piece * each))).collect()
     };
+    let lengths: Vec<usize> = lengths.map_or_else(|| Ok(equal()), self::lengths)?;
     let total = lengths.iter().try_fold(0usize, |sum, length| sum.checked_add(*length));
     if lengths.len() != pieces || total != Some(length) {
         return Err(Fault::Shape);

@@ -102,7 +102,7 @@ impl Machine {
         let rho = f64::from(*self.rho.first().ok_or(Fault::Shape)?);
         let (features, width) = if vectors == 0 {
             // A kernel of one vector, which the coefficients are.
-            (x.values.iter().copied().collect::<Vec<f64>>(), cols)
+            (x.values.clone(), cols)
         } else {
             (self.kernels(x, vectors)?, vectors)
         };

@@ -75,28 +75,26 @@ impl Trees {
                 }
             }
         }
-        match &self.labels {
-            Some(labels) => self.classes(labels, rows, &scores, &told),
-            None => {
-                for row in scores.chunks_exact_mut(targets) {
-                    for (at, score) in row.iter_mut().enumerate() {
-                        if self.gather == Gather::Average {
-                            *score /= self.roots.len() as f64;
-                        }
-                        *score += match self.base.as_slice() {
-                            [one] if targets == 1 => f64::from(*one),
-                            base if base.len() == targets => f64::from(base[at]),
-                            _ => 0.0,
-                        };
-                    }
-                    // One number has no share, and others do not make one of it.
-                    if targets > 1 || self.transform == Transform::Probit {
-                        self.transform.apply(row);
-                    }
+        if let Some(labels) = &self.labels {
+            return self.classes(labels, rows, &scores, &told);
+        }
+        for row in scores.chunks_exact_mut(targets) {
+            for (at, score) in row.iter_mut().enumerate() {
+                if self.gather == Gather::Average {
+                    *score /= self.roots.len() as f64;
                 }
-                Ok(vec![Tensor::new(Type::Float, vec![rows, targets], scores)?])
+                *score += match self.base.as_slice() {
+                    [one] if targets == 1 => f64::from(*one),
+                    base if base.len() == targets => f64::from(base[at]),
+                    _ => 0.0,
+                };
+            }
+            // One number has no share, and others do not make one of it.
+            if targets > 1 || self.transform == Transform::Probit {
+                self.transform.apply(row);
             }
         }
+        Ok(vec![Tensor::new(Type::Float, vec![rows, targets], scores)?])
     }
 
     /// Labels and scores from the sums of leaves: with two classes they may be of one of them alone.
@@ -120,31 +118,20 @@ impl Trees {
                 self.transform.apply(&mut scores[from..]);
                 continue;
             }
-            let pair = match self.base.as_slice() {
-                [_, second] if told[1] => {
-                    let second = f64::from(*second) + if one { sums[1] } else { sums[0] };
-                    Some([-second, second])
-                }
-                [first, second] => Some([sums[0] + f64::from(*first), sums[1] + f64::from(*second)]),
-                _ if told[1] => Some([sums[0] + base(0), sums[1]]),
-                _ => None,
-            };
-            let decisive = match pair {
-                Some([_, second]) if told[1] => second,
-                Some([first, _]) => first,
-                None => sums[0] + base(0),
-            };
+            // Without leaves of the second class the first one's are about the second.
+            let first = sums[0] + if told[1] { 0.0 } else { base(0) };
+            let decisive = if told[1] { sums[1] } else { first };
             chosen.push(usize::from(decisive > if one && positive { 0.5 } else { 0.0 }));
-            if let Some(mut pair) = pair {
-                self.transform.apply(&mut pair);
-                scores.extend(pair);
-            } else {
-                scores.extend(match self.transform {
-                    _ if one && positive => [1.0 - decisive, decisive],
-                    Transform::Logistic => [sigmoid(-decisive), sigmoid(decisive)],
-                    _ => [-decisive, decisive],
-                });
-            }
+            scores.extend(match self.transform {
+                _ if told[1] => {
+                    let mut pair = [first, sums[1]];
+                    self.transform.apply(&mut pair);
+                    pair
+                }
+                Transform::Logistic => [sigmoid(-first), sigmoid(first)],
+                _ if one && positive => [1.0 - first, first],
+                _ => [-first, first],
+            });
         }
         Ok(vec![labels.tensor(&chosen)?, Tensor::new(Type::Float, vec![rows, classes.max(2)], scores)?])
     }

@@ -58,6 +58,11 @@ impl Translator {
                 other => return Err(node.refuse(format!("it gathers by {other}"))),
             };
         let base = self.numbers(node, "base_values", "base_values_as_tensor")?;
+        if labels.is_some() && targets == 2 && base.len() == 2 {
+            return Err(
+                node.refuse("it has two base values for two classes, of which nobody says what they mean")
+            );
+        }
         let transform = node.text("post_transform", "NONE")?;
         let transform = Transform::find(&transform)
             .ok_or_else(|| node.refuse(format!("its post_transform is {transform}")))?;
