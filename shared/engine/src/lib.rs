@@ -19,6 +19,7 @@ pub mod estimators;
 pub mod explain;
 pub mod matrix;
 pub mod metrics;
+pub mod onnx;
 pub mod plan;
 mod prepared;
 pub mod preprocess;

@@ -170,6 +170,11 @@ impl Model {
         Ok(Model { contents, classes, params, size_bytes })
     }
 
+    /// What it is made of.
+    pub(crate) fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
     /// The columns that a table to predict must have. Columns that training dropped are not among them.
     pub fn fields(&self) -> &[Field] {
         &self.contents.fields

@@ -7,7 +7,7 @@ use crate::estimators::platt::{Scored, Sigmoid};
 use crate::estimators::sigmoid;
 
 /// Probabilities are taken no nearer to 0 and 1 than this before their log odds are.
-const NEAREST: f64 = 1e-6;
+pub(super) const NEAREST: f64 = 1e-6;
 
 /// The correction of one class's probability. The order of variants is part of the artifact's format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

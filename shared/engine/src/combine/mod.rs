@@ -3,6 +3,7 @@
 
 mod calibrate;
 mod greedy;
+mod onnx;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

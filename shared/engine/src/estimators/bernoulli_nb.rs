@@ -102,8 +102,8 @@ impl Estimator for BernoulliNb {
 /// Scores that are linear in whether each feature is above the threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedBernoulliNb {
-    threshold: f32,
-    linear: FittedLinear,
+    pub(super) threshold: f32,
+    pub(super) linear: FittedLinear,
 }
 
 impl FittedBernoulliNb {

@@ -69,7 +69,7 @@ impl Estimator for Dummy {
 /// The one prediction for every row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedDummy {
-    prediction: Vec<f64>,
+    pub(super) prediction: Vec<f64>,
 }
 
 impl FittedDummy {

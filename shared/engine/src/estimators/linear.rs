@@ -180,9 +180,9 @@ impl Link {
 /// A fitted linear model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedLinear {
-    link: Link,
+    pub(super) link: Link,
     /// For each score a coefficient a column and the intercept.
-    model: Vec<f64>,
+    pub(super) model: Vec<f64>,
 }
 
 impl FittedLinear {

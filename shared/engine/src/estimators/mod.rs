@@ -28,6 +28,7 @@ mod memory;
 mod mlp;
 mod naive_bayes;
 mod omp;
+mod onnx;
 mod ordinary;
 mod orthant;
 mod params;
@@ -51,6 +52,7 @@ pub(crate) use self::linear::sigmoid;
 pub use self::params::{Domain, Parameter, Params, Search};
 use crate::matrix::Matrix;
 use crate::metrics::Task;
+use crate::onnx::Graph;
 use crate::trees::Forest;
 
 /// Every estimator. A new one is a file in this folder, a line here, and a variant of [`Fitted`]
@@ -283,6 +285,8 @@ pub enum Fitted {
     BernoulliNb(bernoulli_nb::FittedBernoulliNb),
     /// `qda`.
     Qda(qda::FittedQda),
+    /// A model of another program.
+    Onnx(Graph),
 }
 
 impl Fitted {
@@ -305,6 +309,7 @@ impl Fitted {
             Fitted::Mlp(fitted) => fitted.predict(x),
             Fitted::BernoulliNb(fitted) => fitted.predict(x),
             Fitted::Qda(fitted) => fitted.predict(x),
+            Fitted::Onnx(fitted) => fitted.predict(x),
         }
     }
 
@@ -327,6 +332,7 @@ impl Fitted {
             Fitted::Mlp(fitted) => fitted.check(cols, outputs),
             Fitted::BernoulliNb(fitted) => fitted.check(cols, outputs),
             Fitted::Qda(fitted) => fitted.check(cols, outputs),
+            Fitted::Onnx(fitted) => fitted.check(cols, outputs),
         }
     }
 
@@ -345,6 +351,7 @@ impl Fitted {
             Fitted::Mlp(fitted) => fitted.size_bytes(),
             Fitted::BernoulliNb(fitted) => fitted.size_bytes(),
             Fitted::Qda(fitted) => fitted.size_bytes(),
+            Fitted::Onnx(fitted) => fitted.size_bytes(),
         }
     }
 }

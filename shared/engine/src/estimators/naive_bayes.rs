@@ -116,10 +116,10 @@ impl Estimator for NaiveBayes {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedNaiveBayes {
     cols: usize,
-    priors: Vec<f64>,
+    pub(super) priors: Vec<f64>,
     /// Class by class.
-    means: Vec<f64>,
-    variances: Vec<f64>,
+    pub(super) means: Vec<f64>,
+    pub(super) variances: Vec<f64>,
 }
 
 impl FittedNaiveBayes {

@@ -104,21 +104,21 @@ impl Estimator for Qda {
 /// A normal distribution for each class that has rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedQda {
-    cols: usize,
-    classes: Vec<Option<Gaussian>>,
+    pub(super) cols: usize,
+    pub(super) classes: Vec<Option<Gaussian>>,
 }
 
 /// A normal distribution, by what its log density is computed from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Gaussian {
+pub(super) struct Gaussian {
     /// The log of the class's share and of the density at the mean.
-    at_mean: f64,
-    mean: Vec<f64>,
+    pub(super) at_mean: f64,
+    pub(super) mean: Vec<f64>,
     /// With F the factor and z a row's distance from the mean, the log density falls by half of |F z|²,
     /// or, where this is not 0, by half of this times (|z|² − |F z|²).
-    base: f64,
+    pub(super) base: f64,
     /// Row by row, as wide as the mean.
-    factor: Vec<f64>,
+    pub(super) factor: Vec<f64>,
 }
 
 impl Gaussian {

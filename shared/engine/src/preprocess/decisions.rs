@@ -74,7 +74,8 @@ impl Feature {
         let end = names.len() + self.width();
         let parts = |parts: Vec<String>| parts.into_iter().map(move |part| format!("{name}: {part}"));
         match &self.encoder {
-            Encoder::Number | Encoder::Boolean => names.push(name.into()),
+            Encoder::Number | Encoder::Boolean | Encoder::Codes(_) => names.push(name.into()),
+            Encoder::Halves => names.extend([name.into(), format!("{name}: what rounding leaves")]),
             Encoder::Shaped(shape) if shape.is_power() => names.push(format!("{name} (power)")),
             Encoder::Shaped(_) => names.push(format!("{name} (clipped)")),
             Encoder::Dates(dates) => names.extend(parts(dates.names())),
@@ -113,6 +114,8 @@ impl Feature {
         let mut why = vec![match &self.encoder {
             Encoder::Number => "a number".into(),
             Encoder::Boolean => "0 or 1".into(),
+            Encoder::Halves => "a number, as it is: in two columns whose sum it is".into(),
+            Encoder::Codes(_) => "its level, as the model knows it".into(),
             Encoder::Shaped(shape) => format!("a number; {}", shape.why()),
             Encoder::Dates(_) => "the parts of a date".into(),
             Encoder::Cycles(_) => {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::carried::{self, Codes};
 use super::dates::Dates;
 use super::levels::{OneHot, Statistics};
 use super::redundant::Reason;
@@ -40,6 +41,10 @@ pub(super) enum Encoder {
     },
     /// Nothing.
     Dropped(Reason),
+    /// A number in two columns that `f32` holds.
+    Halves,
+    /// The number of a level.
+    Codes(Codes),
 }
 
 /// One column's numbers, column by column: measures in full precision, not finite where missing, and
@@ -87,7 +92,8 @@ impl Encoder {
     /// The number of columns that are imputed and scaled.
     pub(super) fn measures(&self) -> usize {
         match self {
-            Encoder::Number | Encoder::Boolean | Encoder::Shaped(_) => 1,
+            Encoder::Number | Encoder::Boolean | Encoder::Shaped(_) | Encoder::Codes(_) => 1,
+            Encoder::Halves => 2,
             Encoder::Dates(dates) => dates.width(),
             Encoder::Cycles(dates) => dates.cycles_width(),
             Encoder::OneHot(_) | Encoder::Dropped(_) => 0,
@@ -139,6 +145,10 @@ impl Encoder {
                 (encoded.measures, encoded.flags) = text::encode(codes, levels, rows, buckets, true);
             }
             (Encoder::Dropped(_), _) => {}
+            (Encoder::Halves, Values::Number(numbers)) => encoded.measures = carried::halves(numbers, rows),
+            (Encoder::Codes(known), Values::Strings { codes, levels }) => {
+                encoded.measures = known.encode(codes, levels, rows);
+            }
             (encoder, _) => panic!("a column's values are not of the type that {encoder:?} was fitted on"),
         }
         encoded
@@ -147,7 +157,7 @@ impl Encoder {
     /// Whether it is of such a column, and cannot go out of bounds.
     pub(super) fn is_sound(&self, kind: Kind) -> bool {
         match (self, kind) {
-            (Encoder::Number, Kind::Number | Kind::Integer)
+            (Encoder::Number | Encoder::Halves, Kind::Number | Kind::Integer)
             | (Encoder::Boolean, Kind::Boolean)
             | (Encoder::Dates(_) | Encoder::Cycles(_), Kind::Datetime)
             | (Encoder::Dropped(_), _) => true,
@@ -157,6 +167,7 @@ impl Encoder {
             }
             (Encoder::OneHot(one_hot), Kind::Category) => one_hot.is_sound(),
             (Encoder::Statistics(statistics), Kind::Category) => statistics.is_sound(),
+            (Encoder::Codes(codes), Kind::Category) => codes.is_sound(),
             _ => false,
         }
     }
@@ -170,6 +181,7 @@ impl Encoder {
         match self {
             Encoder::OneHot(one_hot) => one_hot.size_bytes(),
             Encoder::Statistics(statistics) => statistics.size_bytes(),
+            Encoder::Codes(codes) => codes.size_bytes(),
             _ => 0,
         }
     }

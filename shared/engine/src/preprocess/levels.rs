@@ -27,10 +27,10 @@ const CLASSES: usize = 10;
 
 /// The levels that are known, sorted, with missing as one of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Known {
-    levels: Vec<String>,
+pub(super) struct Known {
+    pub(super) levels: Vec<String>,
     /// Whether missing is a level, which then comes last.
-    missing: bool,
+    pub(super) missing: bool,
 }
 
 impl Known {
@@ -102,8 +102,8 @@ fn counted(codes: &[u32], levels: usize, rows: &[u32]) -> (Vec<usize>, usize) {
 /// A level never seen sets the column of the rare ones, or none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct OneHot {
-    known: Known,
-    others: bool,
+    pub(super) known: Known,
+    pub(super) others: bool,
 }
 
 impl OneHot {
@@ -163,13 +163,13 @@ impl OneHot {
 /// classification and prediction problems, SIGKDD Explorations 3 (2001).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Statistics {
-    known: Known,
+    pub(super) known: Known,
     /// The classes whose rates these are; none for a number.
     classes: Vec<u32>,
     /// Known levels × statistics, level by level.
-    of_level: Vec<f64>,
+    pub(super) of_level: Vec<f64>,
     /// The statistics of all rows, for every other level.
-    overall: Vec<f64>,
+    pub(super) overall: Vec<f64>,
 }
 
 impl Statistics {

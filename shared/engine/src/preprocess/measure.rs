@@ -24,11 +24,11 @@ const FARTHEST_OUTLIER: f32 = 10.0;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Measure {
     /// Instead of a missing value; `None` when the estimator takes them as they are.
-    fill: Option<f64>,
-    centre: f64,
-    scale: f64,
+    pub(super) fill: Option<f64>,
+    pub(super) centre: f64,
+    pub(super) scale: f64,
     /// Results end here, on both sides.
-    limit: f32,
+    pub(super) limit: f32,
 }
 
 impl Measure {
@@ -69,6 +69,11 @@ impl Measure {
             }
             _ => plain,
         }
+    }
+
+    /// One that changes nothing.
+    pub(super) fn none() -> Measure {
+        Measure { fill: None, centre: 0.0, scale: 1.0, limit: f32::MAX }
     }
 
     /// Whether outliers are kept from deciding the scale.

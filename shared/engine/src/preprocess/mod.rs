@@ -20,11 +20,13 @@
 //!
 //! Further steps are done when a run asks for them: see [`Preprocessing`].
 
+mod carried;
 mod dates;
 mod decisions;
 mod encoder;
 mod levels;
 mod measure;
+mod onnx;
 mod products;
 mod quantiles;
 mod redundant;
@@ -37,6 +39,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::carried::Carried;
 pub use self::decisions::Decision;
 use self::encoder::{Encoded, Encoder};
 use self::measure::Measure;

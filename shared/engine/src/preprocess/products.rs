@@ -17,8 +17,8 @@ const MOST: usize = 20;
 pub(super) struct Product {
     pub(super) left: u32,
     pub(super) right: u32,
-    sides: [Measure; 2],
-    result: Measure,
+    pub(super) sides: [Measure; 2],
+    pub(super) result: Measure,
 }
 
 impl Product {

@@ -15,25 +15,25 @@ const POWERS: (f64, f64) = (-3.0, 5.0);
 /// It is chosen from so many values at most.
 const SAMPLE: usize = 20_000;
 /// Beyond so many deviations from the median values end, so that no power of them overflows.
-const FARTHEST: f64 = 1e6;
+pub(super) const FARTHEST: f64 = 1e6;
 const GOLDEN: f64 = 0.618_033_988_749_894_8;
 
 /// What is done to a number, in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Shape {
     /// Values end here.
-    clip: Option<(f64, f64)>,
-    power: Option<Power>,
+    pub(super) clip: Option<(f64, f64)>,
+    pub(super) power: Option<Power>,
 }
 
 /// The power transformation of I.-K. Yeo and R. A. Johnson, A new family of power transformations to
 /// improve normality or symmetry, Biometrika 87 (2000), of values told from their median in units of
 /// their interquartile range, so that it is the same in every unit of measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Power {
-    centre: f64,
-    scale: f64,
-    lambda: f64,
+pub(super) struct Power {
+    pub(super) centre: f64,
+    pub(super) scale: f64,
+    pub(super) lambda: f64,
     /// The skewness that it was fitted to remove.
     skewness: f64,
 }

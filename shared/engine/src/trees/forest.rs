@@ -1,5 +1,6 @@
 //! Grown trees, and how they predict.
 
+pub(crate) mod nodes;
 mod votes;
 
 use serde::{Deserialize, Serialize};

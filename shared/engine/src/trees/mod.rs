@@ -14,6 +14,7 @@ pub use self::bins::Bins;
 use self::criterion::{Criterion, Gini, Sample, Variance};
 pub use self::forest::Forest;
 pub(crate) use self::forest::Outcome;
+pub(crate) use self::forest::nodes::Plain;
 use self::grow::{Grower, Growth, below};
 pub(crate) use self::plan::{MAX_DEPTH, MIN_LEAF, Plan, SPLIT_FEATURES, TREES};
 use crate::estimators::{Fit, FitError, Target};

@@ -10,11 +10,11 @@ use crate::trees::{Forest, Outcome};
 /// weighted median.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Committee {
-    forest: Forest,
+    pub(in crate::estimators) forest: Forest,
     /// One a tree; they sum to 1.
-    votes: Vec<f64>,
+    pub(in crate::estimators) votes: Vec<f64>,
     /// How many times their shares of votes the classes' logits are.
-    sharpness: f64,
+    pub(in crate::estimators) sharpness: f64,
 }
 
 impl Committee {

@@ -13,9 +13,9 @@ use crate::trees::bins::{Binned, MAX_BINS, MISSING};
 /// One curve a feature: a prediction is the sum of what each value is worth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Additive {
-    outcome: Outcome,
+    pub(in crate::estimators) outcome: Outcome,
     /// One a score: a number has one, two classes have one, more classes have one each.
-    intercepts: Vec<f64>,
+    pub(in crate::estimators) intercepts: Vec<f64>,
     /// One a feature.
     shapes: Vec<Shape>,
 }

@@ -3,6 +3,7 @@
 use hessboost::data::DMatrix;
 use hessboost::error::HessboostError;
 use hessboost::model::{BoostedModel, Iterations, ModelFormat};
+use hessboost::objective::Objective;
 use hessboost::tree::RegTree;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -11,7 +12,7 @@ use super::objective::{is_logarithm, predicts};
 use super::{FitError, one_thread};
 use crate::explain::{Contributions, Scale, settle};
 use crate::matrix::Matrix;
-use crate::trees::Outcome;
+use crate::trees::{Outcome, Plain};
 
 /// So few rows are predicted faster one by one than after starting a thread.
 const FEW: usize = 64;
@@ -28,12 +29,69 @@ pub struct Boosted {
     model: Box<BoostedModel>,
 }
 
+/// Boosted trees in no crate's form.
+#[derive(Debug)]
+pub(in crate::estimators) struct Trees {
+    pub(in crate::estimators) roots: Vec<usize>,
+    pub(in crate::estimators) nodes: Vec<Plain>,
+    /// One a score.
+    pub(in crate::estimators) base: Vec<f32>,
+    /// Whether a number is the exponential of its score.
+    pub(in crate::estimators) exponential: bool,
+}
+
 impl Boosted {
     pub(super) fn new(outcome: Outcome, model: BoostedModel) -> Result<Boosted, FitError> {
         let bytes = model.encode(ModelFormat::Binary)?;
         let boosted = Boosted { outcome, bytes, model: Box::new(model) };
         boosted.probe().map_err(FitError::NotFinite)?;
         Ok(boosted)
+    }
+
+    /// What is predicted.
+    pub(in crate::estimators) fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// The trees as plain nodes, one score after the other in turn, with what each score starts from; `None`
+    /// when some of them are of another form than any that is grown here.
+    pub(in crate::estimators) fn plain(&self) -> Option<Trees> {
+        let model = &self.model;
+        let scores = model.n_outputs();
+        let plain = model.tree_weights().all(|weight| weight.to_bits() == 1f32.to_bits())
+            && model.num_parallel_tree() == 1
+            && !model.has_vector_leaves()
+            && model.linear().is_none();
+        let trees = model.best_iteration().map_or(model.num_trees(), |last| (last + 1) * scores);
+        let mut all = Trees {
+            roots: Vec::new(),
+            nodes: Vec::new(),
+            base: model.base_scores().to_vec(),
+            exponential: matches!(
+                model.objective().built_in(),
+                Some(Objective::Poisson | Objective::Tweedie(_))
+            ),
+        };
+        for tree in model.trees().iter().take(trees) {
+            if !plain || tree.has_categorical_splits() || tree.linear_leaves().is_some() {
+                return None;
+            }
+            let root = all.nodes.len();
+            all.roots.push(root);
+            all.nodes.extend(tree.nodes().iter().map(|node| {
+                if node.is_leaf() {
+                    return Plain::Leaf(vec![node.leaf_value]);
+                }
+                Plain::Question {
+                    feature: node.split_feature as usize,
+                    threshold: node.split_cond,
+                    strict: true,
+                    missing_left: node.default_left,
+                    children: [root + node.left as usize, root + node.right as usize],
+                }
+            }));
+        }
+        Some(all)
     }
 
     /// The number of trees; with more than two classes, of each class.

@@ -17,16 +17,31 @@ pub struct FittedMlp {
     sizes: Vec<u32>,
     /// As in [`Network`].
     parameters: Vec<f32>,
-    link: Link,
+    pub(in crate::estimators) link: Link,
     /// A number is `offset + scale · score`.
-    offset: f64,
-    scale: f64,
+    pub(in crate::estimators) offset: f64,
+    pub(in crate::estimators) scale: f64,
 }
 
 impl FittedMlp {
     pub(super) fn new(network: Network, link: Link, offset: f64, scale: f64) -> FittedMlp {
         let sizes = network.sizes.iter().map(|size| *size as u32).collect();
         FittedMlp { sizes, parameters: network.parameters, link, offset, scale }
+    }
+
+    /// Features end here, on both sides.
+    pub(in crate::estimators) fn farthest() -> f32 {
+        FARTHEST
+    }
+
+    /// The weights of each layer, for each input one a unit, and the units' biases.
+    pub(in crate::estimators) fn weights(&self) -> Vec<[&[f32]; 2]> {
+        let (layers, _) = layers(&self.sizes()).unwrap_or_default();
+        let parts = layers.iter().map(|layer| {
+            let biases = &self.parameters[layer.biases..layer.biases + layer.units];
+            [&self.parameters[layer.weights..layer.biases], biases]
+        });
+        parts.collect()
     }
 
     fn sizes(&self) -> Vec<usize> {

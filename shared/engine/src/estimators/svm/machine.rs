@@ -73,13 +73,13 @@ pub(in crate::estimators) fn decide(
 /// Fitted machines with an RBF kernel that share their support vectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedKernel {
-    cols: u32,
-    gamma: f64,
-    link: Link,
+    pub(in crate::estimators) cols: u32,
+    pub(in crate::estimators) gamma: f64,
+    pub(in crate::estimators) link: Link,
     /// The support vectors, column by column.
-    points: Vec<f32>,
+    pub(in crate::estimators) points: Vec<f32>,
     /// One a score.
-    machines: Vec<Machine>,
+    pub(in crate::estimators) machines: Vec<Machine>,
 }
 
 impl FittedKernel {
