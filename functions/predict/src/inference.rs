@@ -1,8 +1,8 @@
 //! The Open Inference Protocol, version 2. A model is called what its deployment is called.
 
-use crate::{ASKS, LOOKING, PREDICTING};
+use crate::{ASKS, LOOKING, LOOKS, PREDICTING};
 use fettle_backend::app::App;
-use fettle_backend::deployments::{self, Scored};
+use fettle_backend::deployments::{self, Asked, Scored};
 use fettle_backend::error_form::ErrorForm;
 use fettle_backend::operation::{Call, Handler, Operation, Reply, Use};
 use fettle_backend::permission::Permission::{Open, Predict};
@@ -58,7 +58,7 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 fn look(name: &'static str, path: &'static str, handler: Handler) -> Operation {
-    Operation::http(name, "GET", path, Predict, handler).size(LOOKING.0, LOOKING.1).uses(ASKS)
+    Operation::http(name, "GET", path, Predict, handler).size(LOOKING.0, LOOKING.1).uses(LOOKS)
 }
 
 fn ask(name: &'static str, path: &'static str) -> Operation {
@@ -75,37 +75,31 @@ async fn server_ready(app: &App) -> Result<Reply> {
 }
 
 async fn model(app: &App, call: Call) -> Result<Reply> {
-    let (workspace, name) = (call.workspace()?, call.path("model"));
-    let schema = deployments::schema(app, workspace, name).await?;
-    let version = deployments::show(app, workspace, name).await?.version;
-    check_version(&call, version)?;
-    Reply::ok(&metadata(name, version, &schema))
+    let (name, version) = (call.path("model"), wanted_version(&call)?);
+    let (version, schema) = deployments::schema(app, call.workspace()?, name, version).await?;
+    Reply::ok(&metadata(name, Some(version), &schema))
 }
 
 async fn model_ready(app: &App, call: Call) -> Result<Reply> {
-    let (workspace, name) = (call.workspace()?, call.path("model"));
-    deployments::schema(app, workspace, name).await?;
-    check_version(&call, deployments::show(app, workspace, name).await?.version)?;
+    let (name, version) = (call.path("model"), wanted_version(&call)?);
+    deployments::schema(app, call.workspace()?, name, version).await?;
     Reply::ok(&ModelReady { name: name.to_owned(), ready: true })
 }
 
 async fn infer(app: &App, call: Call) -> Result<Reply> {
     let (name, request) = (call.path("model"), call.json::<InferRequest>()?);
-    let scored = deployments::ask(app, &call, name, |model| read(model, &app.limits, &request)).await?;
+    let version = wanted_version(&call)?;
+    let asked = Asked { version, ..Asked::default() };
+    let read = |model: &_| read(model, &app.limits, &request);
+    let scored = deployments::ask_for(app, &call, name, asked, read).await?;
     let Scored { version, model, predictions, .. } = scored;
-    check_version(&call, Some(version))?;
     Reply::ok(&answer(name, Some(version), &model, &predictions, &request))
 }
 
-/// A version in the path must be the one that answers: the others are not served.
-fn check_version(call: &Call, answers: Option<u32>) -> Result<()> {
-    let wanted = call.path("version");
-    if wanted.is_empty() || answers.is_some_and(|version| version.to_string() == wanted) {
-        return Ok(());
+/// The version that the path names, if it names one.
+fn wanted_version(call: &Call) -> Result<Option<u32>> {
+    match call.path("version") {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| Problem::not_found("version", text)),
     }
-    let missing = Problem::not_found("version", wanted);
-    Err(match answers {
-        Some(version) => missing.remedy(format!("version {version} answers now")),
-        None => missing,
-    })
 }

@@ -99,7 +99,8 @@ async fn rows(app: &App, call: Call) -> Result<Reply> {
 }
 
 async fn schema(app: &App, call: Call) -> Result<Reply> {
-    Reply::ok(&deployments::schema(app, call.workspace()?, call.path("deployment")).await?)
+    let (_, schema) = deployments::schema(app, call.workspace()?, call.path("deployment"), None).await?;
+    Reply::ok(&schema)
 }
 
 async fn feedback(app: &App, call: Call) -> Result<Reply> {

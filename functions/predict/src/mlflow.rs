@@ -1,6 +1,6 @@
 //! MLflow's scoring protocol: what a client of `mlflow models serve` calls.
 
-use crate::{ASKS, LOOKING, PREDICTING};
+use crate::{ASKS, LOOKING, LOOKS, PREDICTING};
 use fettle_backend::app::App;
 use fettle_backend::deployments;
 use fettle_backend::error_form::ErrorForm;
@@ -33,7 +33,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         .size(LOOKING.0, LOOKING.1)
         .gives::<Healthy>(200)
         .errors(ErrorForm::Mlflow)
-        .uses(ASKS),
+        .uses(LOOKS),
         Operation::http(
             "mlflow.health",
             "GET",
@@ -45,7 +45,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         .size(LOOKING.0, LOOKING.1)
         .gives::<Healthy>(200)
         .errors(ErrorForm::Mlflow)
-        .uses(ASKS),
+        .uses(LOOKS),
         Operation::http(
             "mlflow.version",
             "GET",
@@ -73,7 +73,7 @@ async fn invocations(app: &App, call: Call) -> Result<Reply> {
 }
 
 async fn health(app: &App, call: Call) -> Result<Reply> {
-    deployments::schema(app, call.workspace()?, call.path("deployment")).await?;
+    deployments::schema(app, call.workspace()?, call.path("deployment"), None).await?;
     Reply::ok(&Healthy::OK)
 }
 

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use fettle_engine::table::{ReadLimits, profile, read};
+use fettle_engine::table::{ReadLimits, Table, Values, profile, read};
 use fettle_engine::{Metric, RunSpec, Trainer, plan};
 use serde_json::json;
 
@@ -22,7 +22,7 @@ fn main() {
     let metric: Metric = serde_json::from_value(json!(metric)).unwrap();
     let began = Instant::now();
     let table = read(&fs::read(file).unwrap(), &ReadLimits::default()).unwrap();
-    let read_s = began.elapsed().as_secs_f64();
+    let (read_s, table_mb) = (began.elapsed().as_secs_f64(), bytes(&table) as f64 / 1e6);
     let spec = RunSpec {
         target: target.clone(),
         metric: Some(metric),
@@ -55,5 +55,26 @@ fn main() {
         let spec = &trials[trial];
         println!("{}", json!({"name": spec.estimator, "params": spec.params, "score": mean, "fit_s": fit_s}));
     }
-    println!("{}", json!({"wall_s": wall_s, "read_s": read_s}));
+    println!("{}", json!({"wall_s": wall_s, "read_s": read_s, "table_mb": table_mb, "peak_mb": peak_mb()}));
+}
+
+/// What a decoded table takes.
+fn bytes(table: &Table) -> usize {
+    let of = |values: &Values| match values {
+        Values::Number(values) => size_of_val(&values[..]),
+        Values::Boolean(values) => size_of_val(&values[..]),
+        Values::Time(values) => size_of_val(&values[..]),
+        Values::Strings { codes, levels } => {
+            let text: usize = levels.iter().map(|level| size_of::<String>() + level.len()).sum();
+            size_of_val(&codes[..]) + text
+        }
+    };
+    table.columns.iter().map(|column| of(&column.values)).sum()
+}
+
+/// The most memory that this process has had, as Linux tells it; none elsewhere.
+fn peak_mb() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0 / 1e6)
 }

@@ -79,7 +79,7 @@ fn main() {
                     _ => json!({}),
                 };
                 let trial = TrialSpec::new(&trial.estimator, small.as_object().unwrap().clone());
-                match trainer.finish(&trial) {
+                match trainer.finish(&trial, &[]) {
                     Ok(finished) => write(
                         &folder,
                         &format!("{}-{target}-{name}", trial.estimator),
@@ -133,7 +133,7 @@ fn combined(trainer: &Trainer) -> Vec<(&'static str, Vec<u8>)> {
             let folds: Option<Vec<_>> = (0..trainer.plan().fits())
                 .map(|fold| Some(trainer.fold(&trial, fold).ok()?.predictions))
                 .collect();
-            let finished = trainer.finish(&trial).ok()?;
+            let finished = trainer.finish(&trial, &[]).ok()?;
             Some(Combined { folds: folds?, holdout: finished.predictions, artifact: finished.artifact })
         })
         .collect();

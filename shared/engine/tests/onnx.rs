@@ -199,14 +199,14 @@ fn trained(table: &Table, target: &str, task: &str) -> Vec<(String, Vec<u8>)> {
             _ => json!({}),
         };
         let trial = TrialSpec::new(&trial.estimator, small.as_object().unwrap().clone());
-        made.push((trial.estimator.clone(), trainer.finish(&trial).unwrap().artifact));
+        made.push((trial.estimator.clone(), trainer.finish(&trial, &[]).unwrap().artifact));
     }
     let members: Vec<Combined> = ["decision_tree", "dummy"]
         .iter()
         .map(|name| {
             let trial = TrialSpec::new(name, Map::new());
             let folds = (0..plan.fits()).map(|fold| trainer.fold(&trial, fold).unwrap().predictions);
-            let finished = trainer.finish(&trial).unwrap();
+            let finished = trainer.finish(&trial, &[]).unwrap();
             Combined { folds: folds.collect(), holdout: finished.predictions, artifact: finished.artifact }
         })
         .collect();

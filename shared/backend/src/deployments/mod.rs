@@ -266,9 +266,18 @@ pub async fn delete(app: &App, workspace: &str, name: &str, if_match: Option<&st
     Ok(())
 }
 
-/// What a deployment takes and gives.
-pub async fn schema(app: &App, workspace: &str, name: &str) -> Result<ModelSchema> {
+/// What a deployment takes and gives, by the version that answers most or by another of those that do.
+pub async fn schema(
+    app: &App,
+    workspace: &str,
+    name: &str,
+    version: Option<u32>,
+) -> Result<(u32, ModelSchema)> {
     let serving = app.served.get(app, workspace, name).await?;
-    let model = app.served.model(app, workspace, serving.main()).await?;
-    Ok(models::schema_of(&model))
+    let variant = match version {
+        Some(version) => serving.of_version(version)?,
+        None => serving.main(),
+    };
+    let model = app.served.model(app, workspace, variant).await?;
+    Ok((variant.version, models::schema_of(&model)))
 }

@@ -123,7 +123,10 @@ pub async fn ask_for(
     let serving = app.served.get(app, call.workspace()?, deployment).await?;
     let (at, began) = (app.now(), Instant::now());
     serving.admit(app, at)?;
-    let variant = serving.choose(call.sticky.as_deref().unwrap_or(&call.request_id));
+    let variant = match asked.version {
+        Some(version) => serving.of_version(version)?,
+        None => serving.choose(call.sticky.as_deref().unwrap_or(&call.request_id)),
+    };
     let keeps = is_sampled(&serving.settings, &call.request_id);
     let has_room = keeps && app.books.has_room(&serving.id);
     let scored = score(app, &serving, variant, asked, read, has_room).await;

@@ -27,6 +27,8 @@ pub struct Asked {
     pub explain: bool,
     /// The share of rows whose truth is to be held.
     pub interval: Option<f64>,
+    /// The version that is to answer, of those that do.
+    pub version: Option<u32>,
 }
 
 impl Asked {
@@ -37,7 +39,7 @@ impl Asked {
             return Err(Problem::invalid("interval", format!("an interval can not hold a share of {out}"))
                 .remedy("give 0.5 to 0.999, such as 0.9"));
         }
-        Ok(Self { explain: call.query("explain")?.unwrap_or(false), interval })
+        Ok(Self { explain: call.query("explain")?.unwrap_or(false), interval, version: None })
     }
 }
 

@@ -76,6 +76,15 @@ impl Serving {
         &self.variants[choose(&self.id, key, self.variants.iter().map(|variant| variant.weight))]
     }
 
+    /// The variant that answers by this version.
+    pub(crate) fn of_version(&self, version: u32) -> Result<&Variant> {
+        let answers = |variant: &&Variant| variant.version == version && !variant.shadow;
+        self.variants.iter().find(answers).ok_or_else(|| {
+            Problem::not_found("version", &version.to_string())
+                .remedy(format!("version {} answers now", self.main().version))
+        })
+    }
+
     /// Refuses a request while it is paused, or once it has had as many as it may in this minute.
     pub(crate) fn admit(&self, app: &App, at: Timestamp) -> Result<()> {
         if self.paused {

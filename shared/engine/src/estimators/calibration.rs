@@ -6,7 +6,6 @@
 //! On calibration of modern neural networks, ICML 2017, with one number on the diagonal).
 
 use super::lbfgs::{Limits, minimise};
-use super::linear::softmax;
 
 const LIMITS: Limits = Limits { gradient: 1e-8, iterations: 200 };
 
@@ -33,12 +32,13 @@ impl Scored<'_> {
     /// O(rows × classes) an iteration.
     pub(super) fn calibrate(&self) -> Calibration {
         let certainty = self.certainty();
+        let curvature = self.curvature(&certainty);
         let mut probabilities = vec![0.0; self.count];
         // The slope by its logarithm, which keeps it positive.
         let mut found = minimise(
             vec![0.0; self.count + 1],
             LIMITS,
-            |_| {},
+            |direction| direction.iter_mut().zip(&curvature).for_each(|(d, curvature)| *d /= curvature),
             |model, gradient| self.loss(&certainty, &mut probabilities, model, gradient),
         );
         let offsets = found.split_off(1);
@@ -55,6 +55,31 @@ impl Scored<'_> {
         per_class.iter().map(|rows| (rows + 1.0) / (rows + 2.0)).collect()
     }
 
+    /// About the second derivatives of the mean loss: of the slope the mean variance of a row's scores, of an
+    /// offset p (1 − p), where p is what of all rows is of the class. With many classes the latter are small.
+    fn curvature(&self, certainty: &[f64]) -> Vec<f64> {
+        let (count, total) = (self.count as f64, self.weights.iter().sum::<f64>());
+        let mut curvature = vec![0.0; self.count + 1];
+        let mut of_all = 0.0;
+        let rows = self.scores.chunks_exact(self.count).zip(self.codes).zip(self.weights);
+        for ((scores, &code), weight) in rows {
+            let mean = scores.iter().sum::<f64>() / count;
+            let squares: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum();
+            curvature[0] += weight / total * squares / count;
+            let certain = certainty[code as usize];
+            let other = (1.0 - certain) / (count - 1.0);
+            curvature[code as usize + 1] += weight / total * (certain - other);
+            of_all += weight / total * other;
+        }
+        for share in &mut curvature[1..] {
+            let p = *share + of_all;
+            *share = p * (1.0 - p);
+        }
+        // Scores that are all alike say nothing of the slope.
+        curvature[0] = curvature[0].max(1e-6);
+        curvature
+    }
+
     /// The mean loss and its gradient, of the slope's logarithm and the offsets.
     fn loss(&self, certainty: &[f64], of_row: &mut [f64], model: &[f64], gradient: &mut [f64]) -> f64 {
         let (slope, offsets) = (model[0].exp(), &model[1..]);
@@ -63,19 +88,31 @@ impl Scored<'_> {
         let (mut loss, mut total) = (0.0, 0.0);
         let rows = self.scores.chunks_exact(self.count).zip(self.codes).zip(self.weights);
         for ((scores, &code), weight) in rows {
+            let (mut highest, mut sum) = (f64::NEG_INFINITY, 0.0);
             for ((value, score), offset) in of_row.iter_mut().zip(scores).zip(offsets) {
                 *value = slope * score + offset;
+                highest = highest.max(*value);
+                sum += *value;
             }
-            softmax(of_row);
             let certain = certainty[code as usize];
             let other = (1.0 - certain) / others;
-            for (class, probability) in of_row.iter().enumerate() {
-                let truth = if class == code as usize { certain } else { other };
-                loss -= weight * truth * probability.max(f64::MIN_POSITIVE).ln();
-                let residual = weight * (probability - truth);
-                gradient[0] += residual * slope * scores[class];
-                gradient[class + 1] += residual;
+            // Of the sum of truth × logarithm of probability one logarithm is needed, as the truth sums to 1.
+            let of_truth = other * sum + (certain - other) * of_row[code as usize];
+            let mut odds = 0.0;
+            for value in of_row.iter_mut() {
+                *value = (*value - highest).exp();
+                odds += *value;
             }
+            loss += weight * (highest + odds.ln() - of_truth);
+            let (share, mut along) = (weight / odds, 0.0);
+            for ((odd, score), gradient) in of_row.iter().zip(scores).zip(&mut gradient[1..]) {
+                let residual = share * odd - weight * other;
+                along += residual * score;
+                *gradient += residual;
+            }
+            let own = weight * (certain - other);
+            gradient[code as usize + 1] -= own;
+            gradient[0] += slope * (along - own * scores[code as usize]);
             total += weight;
         }
         for g in gradient.iter_mut() {

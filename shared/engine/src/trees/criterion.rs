@@ -4,8 +4,6 @@
 //! numbers is the reduction of variance and for one-hot classes that of Gini impurity. For two
 //! classes the two are the same, so those are grown as the numbers 0 and 1.
 
-use std::hint::select_unpredictable;
-
 use super::bins::MISSING;
 use super::forest::Node;
 
@@ -19,11 +17,18 @@ pub(super) struct Sample<L> {
 }
 
 impl<L: Copy> Sample<L> {
-    /// The sample, or one of no weight; without a branch, which could not be guessed.
+    /// The sample, or one of no weight, by a mask of all bits or none.
     #[inline]
-    fn weighed_if(self, picked: bool) -> Sample<L> {
-        Sample { weight: f32::from_bits(select_unpredictable(picked, self.weight.to_bits(), 0)), ..self }
+    fn masked(self, mask: u32) -> Sample<L> {
+        Sample { weight: f32::from_bits(self.weight.to_bits() & mask), ..self }
     }
+}
+
+/// All bits when `code <= last`, else none: by the sign of their difference, since of a comparison the
+/// compiler makes a branch, which for drawn cuts cannot be guessed.
+#[inline]
+fn mask(code: u8, last: u8) -> u32 {
+    ((i32::from(code) - i32::from(last) - 1) >> 31) as u32
 }
 
 /// One more than the largest code.
@@ -41,13 +46,8 @@ pub(super) trait Criterion {
     /// Adds one of the node's samples to a bin.
     fn add(&mut self, bin: u8, sample: &Sample<Self::Label>);
 
-    /// Adds those samples to a bin that are picked, and counts them.
-    fn add_where(
-        &mut self,
-        bin: u8,
-        samples: &[Sample<Self::Label>],
-        picked: impl Iterator<Item = bool>,
-    ) -> u32;
+    /// Adds those samples to a bin whose codes are `last` or less, and counts them; one code a sample.
+    fn add_up_to(&mut self, bin: u8, samples: &[Sample<Self::Label>], codes: &[u8], last: u8) -> u32;
 
     /// Empties a bin.
     fn clear(&mut self, bin: u8);
@@ -123,14 +123,28 @@ impl Criterion for Variance {
     }
 
     #[inline]
-    fn add_where(&mut self, bin: u8, samples: &[Sample<f32>], picked: impl Iterator<Item = bool>) -> u32 {
-        // Summed in registers, as the bin would be a bottleneck.
-        let (mut sum, mut rows) = (Moments::default(), 0);
-        for (sample, picked) in samples.iter().zip(picked) {
-            sum.add((&sample.weighed_if(picked)).into());
-            rows += u32::from(picked);
+    fn add_up_to(&mut self, bin: u8, samples: &[Sample<f32>], codes: &[u8], last: u8) -> u32 {
+        // Summed in registers, as the bin would be a bottleneck; four sums, as each addition waits for the
+        // one before.
+        let (mut sums, mut rows) = ([Moments::default(); 4], 0);
+        let mut add = |sum: &mut Moments, sample: &Sample<f32>, code: u8| {
+            let mask = mask(code, last);
+            sum.add((&sample.masked(mask)).into());
+            rows += mask & 1;
+        };
+        let (fours, rest) = samples.as_chunks::<4>();
+        let (codes_of_fours, codes_of_rest) = codes.as_chunks::<4>();
+        for (samples, codes) in fours.iter().zip(codes_of_fours) {
+            for ((sum, sample), code) in sums.iter_mut().zip(samples).zip(codes) {
+                add(sum, sample, *code);
+            }
         }
-        self.bins[usize::from(bin)].add(sum);
+        for ((sum, sample), code) in sums.iter_mut().zip(rest).zip(codes_of_rest) {
+            add(sum, sample, *code);
+        }
+        for sum in sums {
+            self.bins[usize::from(bin)].add(sum);
+        }
         rows
     }
 
@@ -205,11 +219,12 @@ impl Criterion for Gini {
     }
 
     #[inline]
-    fn add_where(&mut self, bin: u8, samples: &[Sample<u32>], picked: impl Iterator<Item = bool>) -> u32 {
+    fn add_up_to(&mut self, bin: u8, samples: &[Sample<u32>], codes: &[u8], last: u8) -> u32 {
         let (bin, mut rows) = (self.bin(bin), 0);
-        for (sample, picked) in samples.iter().zip(picked) {
-            bin[sample.label as usize] += f64::from(sample.weighed_if(picked).weight);
-            rows += u32::from(picked);
+        for (sample, &code) in samples.iter().zip(codes) {
+            let mask = mask(code, last);
+            bin[sample.label as usize] += f64::from(sample.masked(mask).weight);
+            rows += mask & 1;
         }
         rows
     }
@@ -257,5 +272,40 @@ impl Criterion for Gini {
         let index = shares.len() / self.classes;
         shares.extend(self.total.iter().map(|weight| (weight / total) as f32));
         Node::distribution(index as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_is_of_the_codes_up_to_the_last() {
+        for last in [0, 1, 127, 128, 254] {
+            for code in 0..=MISSING {
+                assert_eq!(mask(code, last), if code <= last { u32::MAX } else { 0 }, "{code} {last}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_added_up_to_a_code_is_what_is_added_one_by_one() {
+        // Sums of such numbers are exact in any order; 13 are three fours and one.
+        let samples: Vec<Sample<f32>> = (0..13u8)
+            .map(|row| Sample {
+                row: u32::from(row),
+                weight: f32::from(row % 3),
+                label: f32::from(row) / 4.0,
+            })
+            .collect();
+        let codes: Vec<u8> = (0..13).map(|row| row * 7 % 11).collect();
+        let (mut together, mut alone) = (Variance::new(), Variance::new());
+        let rows = together.add_up_to(0, &samples, &codes, 5);
+        for (sample, _) in samples.iter().zip(&codes).filter(|(_, code)| **code <= 5) {
+            alone.add(0, sample);
+        }
+        assert_eq!(rows, codes.iter().filter(|code| **code <= 5).count() as u32);
+        let sums = |criterion: &Variance| (criterion.bins[0].weight, criterion.bins[0].sum);
+        assert_eq!(sums(&together), sums(&alone));
     }
 }

@@ -1,5 +1,6 @@
 //! Grown trees, and how they predict.
 
+mod many;
 pub(crate) mod nodes;
 mod votes;
 
@@ -65,6 +66,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// A question that every row answers by staying.
+    const STAY: Node = Node { split: 1, value: f32::INFINITY, child: 0 };
+
     /// A leaf of a forest with one output.
     pub(crate) fn number(value: f32) -> Node {
         Node { split: 0, value, child: 0 }
@@ -108,23 +112,27 @@ impl Node {
     /// How far the next node is for `row`; 0 from a leaf.
     #[inline]
     pub(super) fn step(self, row: &[f32]) -> usize {
-        // Selected, not branched on: rows walk side by side, some already in their leaves.
-        let feature = if self.child == 0 { 0 } else { self.split / 2 };
-        let next = self.to(row[feature as usize]);
-        if self.child == 0 { 0 } else { next }
+        // Masked, not branched on: rows walk side by side, some already in their leaves.
+        let question = u32::from(self.child > 0).wrapping_neg();
+        let next = self.to(row[((self.split / 2) & question) as usize]);
+        next & question as usize
     }
 
     /// How far the child is to which a question sends `x`.
     #[inline]
     fn to(self, x: f32) -> usize {
-        let right = x > self.value || x.is_nan() && self.split.is_multiple_of(2);
-        (self.child + u32::from(right)) as usize
+        // Of bits: a branch on what is asked could not be guessed, and would take longer than all else.
+        let right = u32::from(x > self.value) | (u32::from(x.is_nan()) & !self.split & 1);
+        (self.child + right) as usize
     }
 }
 
 /// How many values of features are kept at hand while rows walk through one tree after the other: few
-/// enough for the nearer caches, many enough that a tree is fetched seldom.
-const BLOCK: usize = 1 << 14;
+/// enough for the second-level cache, many enough that a tree is fetched seldom.
+const BLOCK: usize = 1 << 18;
+
+/// A copy of a tree that is made for walking pays when there is a row for every so many nodes.
+const WORTH_A_COPY: usize = 32;
 
 /// How many rows walk through a tree side by side, so that one's wait for memory is another's step.
 const LANES: usize = 8;
@@ -164,15 +172,23 @@ impl Forest {
         let (rows, cols, outputs) = (x.rows(), x.cols(), self.outcome.outputs());
         let mut out = vec![0.0; rows * outputs];
         let step = (BLOCK / cols.max(1)).clamp(LANES, rows.max(LANES));
-        let mut block = vec![0.0; step * cols];
+        let mut block = vec![0.0; step.min(rows) * cols];
         for (start, out) in (0..rows).step_by(step).zip(out.chunks_mut(step * outputs)) {
             let count = out.len() / outputs;
+            let block = &mut block[..count * cols];
             for col in 0..cols {
-                for (at, &value) in x.col(col)[start..start + count].iter().enumerate() {
-                    block[at * cols + col] = value;
+                for (row, &value) in block.chunks_exact_mut(cols).zip(&x.col(col)[start..]) {
+                    row[col] = value;
                 }
             }
-            self.add_trees(&block[..count * cols], cols, out);
+            if count >= LANES
+                && cols > 0
+                && count * WORTH_A_COPY >= self.nodes.len() / self.roots.len().max(1)
+            {
+                self.add_to_many(block, cols, out);
+            } else {
+                self.add_trees(block, cols, out);
+            }
             out.chunks_exact_mut(outputs).for_each(|row| self.finish(row));
         }
         out
@@ -207,14 +223,19 @@ impl Forest {
     #[inline]
     fn walk<const N: usize>(&self, roots: [u32; N], rows: [&[f32]; N]) -> [Node; N] {
         let mut at = roots.map(|root| root as usize);
-        let mut nodes = at.map(|at| self.nodes[at]);
-        while nodes.iter().any(|node| node.child > 0) {
-            for lane in 0..N {
-                at[lane] += nodes[lane].step(rows[lane]);
-                nodes[lane] = self.nodes[at[lane]];
+        // Without features there are no questions, and nothing to look up in a row.
+        while !rows[0].is_empty() {
+            let mut moved = 0;
+            for (at, row) in at.iter_mut().zip(rows) {
+                let step = self.nodes[*at].step(row);
+                *at += step;
+                moved |= step;
+            }
+            if moved == 0 {
+                break;
             }
         }
-        nodes
+        at.map(|at| self.nodes[at])
     }
 
     /// Adds a leaf's answer to a row's outputs.

@@ -85,7 +85,6 @@ impl<'a, C: Criterion> Grower<'a, C> {
         self.features.sort_unstable();
         self.aside.clear();
         self.aside.extend_from_slice(samples);
-        self.codes.resize(samples.len(), MISSING);
         let mut pending = vec![Pending { node: nodes.len(), from: 0, to: samples.len(), depth: 0 }];
         nodes.push(Node::number(0.0));
         while let Some(Pending { node, from, to, depth }) = pending.pop() {
@@ -142,9 +141,18 @@ impl<'a, C: Criterion> Grower<'a, C> {
 
     /// The feature's cut with the best score.
     fn best_cut(&mut self, feature: u32, samples: &[Sample<C::Label>]) -> Option<Cut> {
-        let codes = &self.columns[feature as usize].codes[..];
-        for sample in samples {
-            self.fill(codes[sample.row as usize], sample);
+        let column = &self.columns[feature as usize];
+        if samples.len() < MANY {
+            for sample in samples {
+                self.fill(column.codes[sample.row as usize], sample);
+            }
+        } else {
+            for sample in samples {
+                let bin = column.codes[sample.row as usize];
+                self.rows_in[usize::from(bin)] += 1;
+                self.criterion.add(bin, sample);
+            }
+            self.filled.insert_used(&self.rows_in, column.edges.len());
         }
         self.search(samples.len()).map(|(bin, next, missing_left, score)| {
             // Between the bins that the node has there may be some that it has not: cut midway.
@@ -161,16 +169,30 @@ impl<'a, C: Criterion> Grower<'a, C> {
         rng: &mut ChaCha8Rng,
     ) -> Option<Cut> {
         let column = &self.columns[feature as usize].codes[..];
-        let codes = &mut self.codes[..samples.len()];
-        let (mut least, mut end, mut missing) = (MISSING, 0, false);
-        for (slot, sample) in codes.iter_mut().zip(samples) {
-            let code = column[sample.row as usize];
-            *slot = code;
+        let mut codes = std::mem::take(&mut self.codes);
+        codes.clear();
+        codes.extend(samples.iter().map(|sample| column[sample.row as usize]));
+        let cut = self.cut_between(feature, samples, &codes, rng);
+        self.codes = codes;
+        cut
+    }
+
+    /// A cut of the feature drawn between the least and the greatest of the node's codes.
+    fn cut_between(
+        &mut self,
+        feature: u32,
+        samples: &[Sample<C::Label>],
+        codes: &[u8],
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Cut> {
+        let (mut least, mut most, mut end) = (MISSING, 0, 0);
+        for &code in codes {
             least = least.min(code);
+            most = most.max(code);
             // One more than the code, which makes 0 of a missing one.
             end = end.max(code.wrapping_add(1));
-            missing |= code == MISSING;
         }
+        let missing = most == MISSING;
         // Where there is one value, nothing can be drawn, but it can still be told from missing ones.
         let choices = usize::from(end.saturating_sub(least).saturating_sub(1));
         let drawn = match choices {
@@ -180,13 +202,12 @@ impl<'a, C: Criterion> Grower<'a, C> {
         };
         // Three bins are enough: left, right and missing.
         if missing {
-            for sample in samples {
-                let code = column[sample.row as usize];
+            for (sample, &code) in samples.iter().zip(codes) {
                 self.fill(if code == MISSING { MISSING } else { u8::from(code > drawn) }, sample);
             }
         } else {
             // What the left one does not have is on the right.
-            let left = self.criterion.add_where(0, samples, codes.iter().map(|&code| code <= drawn));
+            let left = self.criterion.add_up_to(0, samples, codes, drawn);
             self.rows_in[0] = left;
             self.rows_in[1] = samples.len() as u32 - left;
             self.filled.insert(0);
@@ -275,6 +296,9 @@ pub(super) fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
     ((u64::from(rng.next_u32()) * bound as u64) >> 32) as usize
 }
 
+/// With so many rows it is quicker to look which bins are used than to note it row by row.
+const MANY: usize = 128;
+
 /// The set of bins in use.
 #[derive(Debug)]
 struct Filled {
@@ -292,6 +316,16 @@ impl Filled {
     #[inline]
     fn insert(&mut self, bin: u8) {
         self.bits[usize::from(bin / 64)] |= 1 << (bin % 64);
+    }
+
+    /// Inserts the bins that have rows, of codes up to `last` and of missing values.
+    fn insert_used(&mut self, rows_in: &[u32; CODES], last: usize) {
+        for (bin, _) in rows_in[..=last].iter().enumerate().filter(|(_, rows)| **rows > 0) {
+            self.insert(bin as u8);
+        }
+        if rows_in[usize::from(MISSING)] > 0 {
+            self.insert(MISSING);
+        }
     }
 
     /// Empties the set and lists what was in it, ascending.

@@ -32,6 +32,12 @@ impl Sums {
         self.slope * self.slope / (self.bend + CALM)
     }
 
+    /// Both gains over one division, which is what looking for a cut would spend its time on.
+    fn gain_beside(self, other: Sums) -> f64 {
+        let (bend, other_bend) = (self.bend + CALM, other.bend + CALM);
+        (self.slope * self.slope * other_bend + other.slope * other.slope * bend) / (bend * other_bend)
+    }
+
     /// The value that serves them best: Newton's step.
     fn value(self) -> f64 {
         -self.slope / (self.bend + CALM)
@@ -60,12 +66,17 @@ impl Piece {
             if sums.rows - left.rows < min_leaf.max(1) {
                 break;
             }
-            let gain = left.gain() + sums.minus(left).gain() - whole;
+            let gain = left.gain_beside(sums.minus(left)) - whole;
             if gain > cut.map_or(0.0, |(_, best, _)| best) {
                 cut = Some((from + at + 1, gain, left));
             }
         }
         Piece { from, to, sums, cut }
+    }
+
+    /// One that is not cut any more.
+    fn last(from: usize, to: usize, sums: Sums) -> Piece {
+        Piece { from, to, sums, cut: None }
     }
 }
 
@@ -95,8 +106,13 @@ pub(super) fn grow_step(
         }
         let Some((place, (middle, _, left))) = best else { break };
         let Piece { from, to, sums, .. } = pieces[place];
-        pieces[place] = Piece::new(bins, from, middle, left, min_leaf);
-        pieces.push(Piece::new(bins, middle, to, sums.minus(left), min_leaf));
+        let (first, second) = ((from, middle, left), (middle, to, sums.minus(left)));
+        let more = pieces.len() + 1 < leaves;
+        let piece = |(from, to, sums)| {
+            if more { Piece::new(bins, from, to, sums, min_leaf) } else { Piece::last(from, to, sums) }
+        };
+        pieces[place] = piece(first);
+        pieces.push(piece(second));
     }
     let enough = missing.rows > 0 && missing.rows >= min_leaf;
     if pieces.len() == 1 && !(enough && whole.rows > 0) {

@@ -13,6 +13,7 @@ use super::graph::{Graph, probe};
 use super::source::Source;
 use super::translate::Translator;
 use crate::artifact::{Contents, Member};
+use crate::decide::Rule;
 use crate::estimators::Fitted;
 use crate::metrics::Task;
 use crate::preprocess::Preprocessor;
@@ -59,8 +60,10 @@ pub fn import(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
         target,
         classes,
         fields,
-        members: vec![Member { preprocessor, fitted: Fitted::Onnx(graph) }],
+        members: vec![Member { preprocessor, fitted: Fitted::Onnx(graph), background: None }],
         combination: None,
+        rule: Rule::default(),
+        conformal: None,
         estimator: ESTIMATOR.into(),
         params: json!({"producer": source.producer, "opsets": opsets}).to_string(),
         // Nobody knows what the training data looked like.
