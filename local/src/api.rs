@@ -254,8 +254,29 @@ pub(crate) struct ModelVersion {
     pub(crate) schema: Schema,
     pub(crate) sha256: String,
     pub(crate) bytes: Option<u64>,
-    pub(crate) lineage: Lineage,
+    #[serde(default)]
+    pub(crate) lineage: Option<Lineage>,
+    #[serde(default)]
+    pub(crate) imported: Option<Imported>,
     pub(crate) created_at: String,
+}
+
+impl ModelVersion {
+    /// What was fitted, or what kind of file it comes from.
+    pub(crate) fn estimator(&self) -> &str {
+        match (&self.lineage, &self.imported) {
+            (Some(lineage), _) => &lineage.estimator,
+            (None, Some(imported)) => &imported.format,
+            (None, None) => "",
+        }
+    }
+}
+
+/// The file of another program that a version was made of.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Imported {
+    pub(crate) format: String,
+    pub(crate) sha256: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -393,7 +414,7 @@ pub(crate) struct BatchProgress {
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct BatchUpload {
+pub(crate) struct FileUpload {
     pub(crate) key: String,
     pub(crate) upload: Upload,
 }

@@ -285,7 +285,7 @@ async fn deployed(seed: u64, limits: Limits) -> World {
     let run =
         runs::start(app, &World::call(Vec::new(), &[]), serde_json::from_value(new).unwrap()).await.unwrap();
     deliver().await;
-    let new = models::NewVersion { name: "m".to_owned(), run: run.id, trial: None };
+    let new = models::NewVersion { name: "m".to_owned(), run: Some(run.id), trial: None, onnx: None };
     models::register(app, &World::call(Vec::new(), &[]), new).await.unwrap();
     let new = serde_json::from_value(json!({"name": "d", "model": "m"})).unwrap();
     deployments::deploy(app, &World::call(Vec::new(), &[]), new).await.unwrap();
@@ -318,7 +318,8 @@ async fn whatever_becomes_of_the_messages_each_row_of_a_batch_is_predicted_once(
         let limits = Limits { batch_piece_rows: 64, ..Limits::default() };
         let mut world = deployed(seed, limits).await;
         let call = World::call(Vec::new(), &[]);
-        let upload = batches::upload(&world.app, &call, batches::NewUpload::default()).await.unwrap();
+        let upload =
+            batches::upload(&world.app, &call, fettle_backend::uploads::NewUpload::default()).await.unwrap();
         world.app.slots.storage.put(&upload.key, many(1000).as_bytes()).await.unwrap();
         let new = json!({"deployment": "d", "input": {"key": upload.key}, "output": {"format": "csv"}});
         let new = serde_json::from_value(new).unwrap();

@@ -1,12 +1,13 @@
 //! Batch prediction: start, follow, predict a chunk, fetch the results.
 
 use fettle_backend::app::App;
-use fettle_backend::batches::{self, Batch, Files, Manifest, NewBatch, NewUpload, Upload};
+use fettle_backend::batches::{self, Batch, Files, Manifest, NewBatch};
 use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::{Read, Write};
 use fettle_backend::ports::QueueName;
 use fettle_backend::problem::Result;
 use fettle_backend::record::{List, PageRequest};
+use fettle_backend::uploads::{NewUpload, Upload};
 
 /// This package's operations. To start one takes the right to read: whoever has it may ask for predictions
 /// too, and sees no more of the data than before.

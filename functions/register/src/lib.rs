@@ -4,8 +4,9 @@ use fettle_backend::app::App;
 use fettle_backend::models::{self, Model, ModelVersion, NewAlias, NewVersion};
 use fettle_backend::operation::{Call, Operation, Reply, Use};
 use fettle_backend::permission::Permission::{Read, Write};
-use fettle_backend::problem::Result;
+use fettle_backend::problem::{Problem, Result};
 use fettle_backend::record::{List, PageRequest};
+use fettle_backend::uploads::{NewUpload, Upload};
 
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
@@ -13,12 +14,19 @@ pub fn operations() -> Vec<Operation> {
         Operation::http("models.register", "POST", "/v1/models", Write, |app, call| {
             Box::pin(register(app, call))
         })
-        .summary("Register a trial of a run, the best if none is named, as a model's next version")
-        .size(1024, 29)
+        .summary("Register a trial of a run, the best if none is named, or an ONNX file, as a model's next version")
+        .size(1769, 29)
         .takes::<NewVersion>()
         .gives::<ModelVersion>(201)
         .idempotent()
-        .uses(&[Use::ReadState, Use::WriteState, Use::ReadObjects]),
+        .uses(&[Use::ReadState, Use::WriteState, Use::ReadObjects, Use::WriteObjects]),
+        Operation::http("models.upload", "POST", "/v1/models/uploads", Write, |app, call| {
+            Box::pin(upload(app, call))
+        })
+        .summary("Get an address for an ONNX file, to be registered by its key")
+        .takes::<NewUpload>()
+        .gives::<Upload>(201)
+        .uses(&[Use::WriteObjects]),
         Operation::http("models.list", "GET", "/v1/models", Read, |app, call| Box::pin(list(app, call)))
             .summary("List models by name")
             .query(&[("limit", "1 to 200"), ("cursor", "`next_cursor` of the page before")])
@@ -48,8 +56,10 @@ pub fn operations() -> Vec<Operation> {
             |app, call| Box::pin(artifact(app, call)),
         )
         .summary("Fetch a version's artifact: answers with the address to fetch it from")
+        .size(1769, 29)
+        .query(&[("format", "`onnx` for any runtime of ONNX; Fettle's own when left out")])
         .gives_status(302)
-        .uses(&[Use::ReadState, Use::ReadObjects]),
+        .uses(&[Use::ReadState, Use::ReadObjects, Use::WriteObjects]),
         Operation::http(
             "models.set-alias",
             "PUT",
@@ -78,6 +88,10 @@ async fn register(app: &App, call: Call) -> Result<Reply> {
     Reply::json(201, &models::register(app, &call, call.json::<NewVersion>()?).await?)
 }
 
+async fn upload(app: &App, call: Call) -> Result<Reply> {
+    Reply::json(201, &models::upload(app, &call, call.json::<NewUpload>()?).await?)
+}
+
 async fn list(app: &App, call: Call) -> Result<Reply> {
     Reply::ok(&models::list(app, call.workspace()?, &PageRequest::from_call(&call)?).await?)
 }
@@ -93,7 +107,14 @@ async fn show_version(app: &App, call: Call) -> Result<Reply> {
 }
 
 async fn artifact(app: &App, call: Call) -> Result<Reply> {
-    let address = models::artifact(app, call.workspace()?, call.path("model"), call.path("version")).await?;
+    let (workspace, model, version) = (call.workspace()?, call.path("model"), call.path("version"));
+    let address = match call.query.get("format").map(String::as_str) {
+        None | Some("fettle") => models::artifact(app, workspace, model, version).await?,
+        Some("onnx") => models::export(app, workspace, model, version).await?,
+        Some(_) => {
+            return Err(Problem::invalid("format", "`format` is `fettle` or `onnx`"));
+        }
+    };
     Ok(Reply::redirect(address.url))
 }
 

@@ -1,7 +1,7 @@
 //! `fettle models`: registered models, their versions and aliases.
 
 use super::Session;
-use crate::api::{Model, ModelVersion, Page};
+use crate::api::{FileUpload, Model, ModelVersion, Page};
 use crate::client::route;
 use crate::failure::{Failure, Result};
 use crate::output::{self, BOLD, DIM, GOOD, styled};
@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use serde_json::json;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 #[derive(Debug, Subcommand)]
@@ -20,11 +20,14 @@ pub(crate) enum Models {
         /// The model's name
         name: String,
         /// The run that trained it
-        #[arg(long, value_name = "ID")]
-        run: String,
+        #[arg(long, value_name = "ID", required_unless_present = "onnx", conflicts_with = "onnx")]
+        run: Option<String>,
         /// The trial [default: the run's best]
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", requires = "run")]
         trial: Option<String>,
+        /// A model of another program: an ONNX file
+        #[arg(long, value_name = "FILE")]
+        onnx: Option<PathBuf>,
     },
     /// List the models
     #[command(visible_alias = "ls")]
@@ -66,17 +69,20 @@ pub(crate) struct Download {
     /// Where to write it
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// As what: Fettle's own, or for any runtime of ONNX
+    #[arg(long, value_name = "FORMAT", default_value = "fettle", value_parser = ["fettle", "onnx"])]
+    format: String,
 }
 
 impl Models {
     pub(crate) fn run(&self, session: &Session) -> Result<()> {
         let client = &session.client;
         match self {
-            Models::Register { name, run, trial } => {
-                let mut body = json!({ "name": name, "run": run });
-                if let Some(trial) = trial {
-                    body["trial"] = json!(trial);
-                }
+            Models::Register { name, run, trial, onnx } => {
+                let body = match onnx {
+                    Some(file) => json!({ "name": name, "onnx": uploaded(session, file)? }),
+                    None => json!({ "name": name, "run": run, "trial": trial }),
+                };
                 let reply = client.post(route(&["models"]), &body)?;
                 session.show(&reply, || Ok(show(&reply.read()?)))
             }
@@ -106,11 +112,22 @@ impl Models {
     }
 }
 
+/// Uploads a file, and gives the key by which it is spoken of.
+fn uploaded(session: &Session, path: &Path) -> Result<String> {
+    let file = File::open(path).map_err(|error| Failure::file(path, error))?;
+    let length = file.metadata().map_err(|error| Failure::file(path, error))?.len();
+    let reply = session.client.post(route(&["models", "uploads"]), &json!({ "bytes": length }))?;
+    let given: FileUpload = reply.read()?;
+    let bar = progress::bytes(length, format!("uploading {}", path.display()));
+    session.client.upload(&given.upload, length, bar.over(file))?;
+    Ok(given.key)
+}
+
 impl Download {
     fn run(&self, session: &Session) -> Result<()> {
-        let Self { name, version, output } = self;
-        let (artifact, length) =
-            session.client.download(route(&["models", name, "versions", version, "artifact"]))?;
+        let Self { name, version, output, format } = self;
+        let path = ["models", name, "versions", version, "artifact"];
+        let (artifact, length) = session.client.download(route(&path).query(&[("format", format)]))?;
         let bar = progress::bytes(length.unwrap_or(0), format!("downloading {name} version {version}"));
         let failed = |error: &dyn fmt::Display| Failure::file(output, error);
         // A download that breaks off must not look like an artifact.
@@ -156,13 +173,14 @@ fn show_model(model: &Model) -> String {
     let mut lines = tables::table(&["version", "aliases", "estimator", "data set", "run", "made"]);
     for version in &model.versions {
         let names = model.aliases.iter().filter(|(_, named)| **named == version.version);
-        let ModelVersion { lineage, .. } = version;
+        let lineage = version.lineage.as_ref();
+        let dataset = lineage.map(|lineage| format!("{}@{}", lineage.dataset.name, lineage.dataset.version));
         lines.add_row([
             tables::right(version.version),
             Cell::new(names.map(|(alias, _)| alias.as_str()).collect::<Vec<_>>().join(", ")),
-            Cell::new(&lineage.estimator),
-            Cell::new(format!("{}@{}", lineage.dataset.name, lineage.dataset.version)),
-            Cell::new(&lineage.run),
+            Cell::new(version.estimator()),
+            Cell::new(dataset.unwrap_or_default()),
+            Cell::new(lineage.map_or("", |lineage| &lineage.run)),
             Cell::new(tables::when(&version.created_at)),
         ]);
     }
@@ -171,7 +189,16 @@ fn show_model(model: &Model) -> String {
 }
 
 fn show(version: &ModelVersion) -> String {
-    let ModelVersion { name, lineage, .. } = version;
+    let name = &version.name;
+    let made = tables::when(&version.created_at);
+    let origin = match (&version.lineage, &version.imported) {
+        (Some(from), _) => format!(
+            "made {made} by {} of {} from {}@{}",
+            from.trial, from.run, from.dataset.name, from.dataset.version
+        ),
+        (None, Some(imported)) => format!("made {made} from a file with sha256 {}", imported.sha256),
+        (None, None) => format!("made {made}"),
+    };
     let size = version.bytes.map_or_else(String::new, |bytes| format!(", {}", tables::bytes(bytes)));
     let mut metrics = tables::table(&["metric", "over the folds", "held out"]);
     for (metric, score) in &version.metrics {
@@ -184,19 +211,9 @@ fn show(version: &ModelVersion) -> String {
         ]);
     }
     [
-        format!("{} version {}: {}{size}", styled(BOLD, name), version.version, lineage.estimator),
+        format!("{} version {}: {}{size}", styled(BOLD, name), version.version, version.estimator()),
         styled(DIM, format!("sha256 {}", version.sha256)),
-        styled(
-            DIM,
-            format!(
-                "made {} by {} of {} from {}@{}",
-                tables::when(&version.created_at),
-                lineage.trial,
-                lineage.run,
-                lineage.dataset.name,
-                lineage.dataset.version
-            ),
-        ),
+        styled(DIM, origin),
         String::new(),
         tables::text(&metrics),
         String::new(),

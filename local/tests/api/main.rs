@@ -14,6 +14,7 @@ mod doors;
 mod golden_path;
 mod idempotency;
 mod kill;
+mod onnx;
 mod permissions;
 mod queues;
 mod revisions;

@@ -29,6 +29,8 @@ const SELDOM: &[(&str, &str, &str)] = &[
     ("tick.run", "queue.send.batch", "only when a message or a worker was lost"),
     ("trial.run", "queue.send.trial", "gives back what it has no time for"),
     ("batches.upload", "objects.write", "gives an address that its holder writes to"),
+    ("models.upload", "objects.write", "gives an address that its holder writes to"),
+    ("models.register", "objects.write", "only of a model of another program"),
 ];
 
 /// Every way into the platform, once.
@@ -66,6 +68,8 @@ fn tour(client: &Client) {
         assert_eq!(client.get(path).status, 200, "{path}");
     }
     assert_eq!(client.get("/v1/models/m/versions/1/artifact").status, 302);
+    assert_eq!(client.get("/v1/models/m/versions/1/artifact?format=onnx").status, 302);
+    client.post("/v1/models/uploads", &json!({})).json(201);
     client.get("/v1/deployments/d/schema").json(200);
     for path in [
         "/v1/deployments/d/ping",

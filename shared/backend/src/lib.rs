@@ -29,3 +29,4 @@ pub mod record;
 pub mod runs;
 pub mod secrets;
 pub mod trials;
+pub mod uploads;

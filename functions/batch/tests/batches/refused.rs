@@ -24,7 +24,10 @@ async fn what_can_not_be_read_is_refused_at_the_start_with_its_name() {
         world.upload(b"{\"size\": 1}\n").await,
         world.upload(b"PAR1 and no more").await,
     );
-    let absent = batches::upload(&world.app, &call(), batches::NewUpload::default()).await.unwrap().key;
+    let absent = batches::upload(&world.app, &call(), fettle_backend::uploads::NewUpload::default())
+        .await
+        .unwrap()
+        .key;
     let others = absent.replace("default/", "other/");
     let snapshot = "default/datasets/ds_1/00000001/table.parquet";
     let empty = world.upload(b"").await;

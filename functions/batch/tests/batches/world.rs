@@ -1,7 +1,7 @@
 //! A platform without its pump, with a model of toys deployed as `shop`.
 
 use fettle_backend::app::App;
-use fettle_backend::batches::{self, Batch, Files, Manifest, NewUpload};
+use fettle_backend::batches::{self, Batch, Files, Manifest};
 use fettle_backend::clock::{Clock, SystemClock};
 use fettle_backend::ids::{Ids, SystemEntropy};
 use fettle_backend::limits::Limits;
@@ -10,6 +10,7 @@ use fettle_backend::operation::Call;
 use fettle_backend::permission::Role;
 use fettle_backend::ports::{Caller, QueueName};
 use fettle_backend::problem::Result;
+use fettle_backend::uploads::NewUpload;
 use fettle_backend::{datasets, deployments, events, metering, runs, trials};
 use fettle_embedded::DataDir;
 use fettle_embedded::testing::slots;
@@ -69,7 +70,7 @@ impl World {
         let new = serde_json::from_value(new).unwrap();
         let run = runs::start(&self.app, &call(), new).await.unwrap().id;
         self.deliver().await;
-        let new = NewVersion { name: "toys".to_owned(), run, trial: None };
+        let new = NewVersion { name: "toys".to_owned(), run: Some(run), trial: None, onnx: None };
         models::register(&self.app, &call(), new).await.unwrap();
     }
 

@@ -98,7 +98,7 @@ fn register(client: &Client, run: &Run, name: &str) -> Result<ModelVersion> {
         "{} version {} is the champion: {}, {}",
         styled(BOLD, &version.name),
         version.version,
-        version.lineage.estimator,
+        version.estimator(),
         styled(DIM, tables::bytes(version.bytes.unwrap_or_default())),
     );
     done(4, "Register", &about, begun)?;

@@ -1,6 +1,6 @@
 //! `fettle predict --batch`: every row of a data set or a file, on the platform and not over the request.
 
-use crate::api::{Batch, BatchUpload};
+use crate::api::{Batch, FileUpload};
 use crate::client::{Client, route};
 use crate::commands::Session;
 use crate::commands::batches::{finish, show};
@@ -72,7 +72,7 @@ fn upload(client: &Client, path: &Path) -> Result<Value> {
         return Err(Failure::file(path, "not a file"));
     }
     let reply = client.post(route(&["batches", "uploads"]), &json!({ "bytes": metadata.len() }))?;
-    let given: BatchUpload = reply.read()?;
+    let given: FileUpload = reply.read()?;
     let bar = progress::bytes(metadata.len(), format!("uploading {}", path.display()));
     client.upload(&given.upload, metadata.len(), bar.over(file))?;
     Ok(json!({ "key": given.key }))

@@ -12,9 +12,7 @@ mod record;
 mod start;
 
 pub use close::{Failure, Manifest, Numbered};
-pub use record::{
-    Batch, BatchProgress, BatchStatus, Input, NewBatch, NewInput, NewUpload, Output, Part, Upload,
-};
+pub use record::{Batch, BatchProgress, BatchStatus, Input, NewBatch, NewInput, Output, Part};
 pub(crate) use record::{event_key, heads};
 pub use start::{start, upload};
 

@@ -2,7 +2,7 @@
 
 use crate::backup::{Heads, Parts};
 use crate::due::DueKey;
-use crate::ports::{Item, Key, Presigned};
+use crate::ports::{Item, Key};
 use crate::problem::{ProblemBody, Result};
 use crate::record::read;
 use crate::runs::{DatasetRef, Lease};
@@ -54,27 +54,6 @@ impl Default for Output {
     fn default() -> Self {
         Self { format: Format::Parquet }
     }
-}
-
-/// What is asked for when a file is to be uploaded for a batch.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewUpload {
-    /// The file's size, if it is known: then the address takes no file of another.
-    #[serde(default)]
-    pub bytes: Option<u64>,
-    /// The file's SHA-256 in hexadecimal digits, if it is known: then the address takes no other file.
-    #[serde(default)]
-    pub sha256: Option<String>,
-}
-
-/// Where to send a file for a batch.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Upload {
-    /// What `input.key` takes.
-    pub key: String,
-    /// Where to send the file.
-    pub upload: Presigned,
 }
 
 /// How far a batch is.

@@ -2,12 +2,12 @@
 
 use super::input::{Rows, look_at_snapshot, look_at_upload};
 use super::record::{
-    Batch, BatchRecord, BatchStatus, Input, NewBatch, NewInput, NewUpload, Source, Upload, batch_key,
-    inputs_prefix, slot_key, slots_partition, view,
+    Batch, BatchRecord, BatchStatus, Input, NewBatch, NewInput, Source, batch_key, inputs_prefix, slot_key,
+    slots_partition, view,
 };
 use super::{due_of, go_on};
 use crate::app::App;
-use crate::datasets::{self, NewDataset};
+use crate::datasets;
 use crate::deployments;
 use crate::due;
 use crate::idempotency::{Idempotency, Seen};
@@ -18,13 +18,10 @@ use crate::ports::Query;
 use crate::problem::{Kind, Problem, Result};
 use crate::record::{ATTEMPTS, create};
 use crate::runs::DatasetRef;
+use crate::uploads::{self, NewUpload, Upload};
 use fettle_engine::table::Field;
-use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeSet;
-
-/// How long an upload address is valid.
-const UPLOAD_VALID: SignedDuration = SignedDuration::from_hours(1);
 
 /// The most columns that are named to be carried along.
 const MOST_INCLUDED: usize = 200;
@@ -34,11 +31,7 @@ const MOST_AT_ONCE: u32 = 500;
 
 /// An address for a file that a batch is to read.
 pub async fn upload(app: &App, call: &Call, new: NewUpload) -> Result<Upload> {
-    let NewUpload { bytes, sha256 } = new;
-    let terms = NewDataset { name: String::new(), bytes, sha256 }.terms(app.limits.upload_bytes)?;
-    let key = format!("{}{}", inputs_prefix(call.workspace()?), app.ids.id("upl"));
-    let upload = app.slots.storage.presign_upload(&key, &terms, UPLOAD_VALID).await?;
-    Ok(Upload { key, upload })
+    uploads::address(app, &inputs_prefix(call.workspace()?), new, app.limits.upload_bytes).await
 }
 
 /// Starts a batch: sees that the model can read the input, writes the batch, and hands over its chunks.

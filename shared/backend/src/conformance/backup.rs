@@ -133,7 +133,7 @@ pub async fn populate(slots: &Slots, workspace: &str) {
     deliver(&app).await;
     let done = run(&app, workspace, Some("again")).await;
     deliver(&app).await;
-    let new = NewVersion { name: "toys".to_owned(), run: done.clone(), trial: None };
+    let new = NewVersion { name: "toys".to_owned(), run: Some(done.clone()), trial: None, onnx: None };
     for _ in 0..2 {
         models::register(&app, &call(workspace, &[], None), new.clone()).await.unwrap();
     }
@@ -173,7 +173,7 @@ pub async fn keep_busy(slots: &Slots, workspace: &str, rounds: usize) {
         deliver(&app).await;
         let done = run(&app, workspace, None).await;
         deliver(&app).await;
-        let new = NewVersion { name: "toys".to_owned(), run: done, trial: None };
+        let new = NewVersion { name: "toys".to_owned(), run: Some(done), trial: None, onnx: None };
         models::register(&app, &call(workspace, &[], None), new).await.unwrap();
     }
 }

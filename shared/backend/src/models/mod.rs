@@ -1,6 +1,10 @@
 //! Models: named, in versions, each version an artifact with where it came from; aliases name
 //! versions.
 
+mod onnx;
+
+pub use onnx::{export, upload};
+
 use crate::app::App;
 use crate::backup::{Heads, Parts};
 use crate::idempotency::{Idempotency, Seen};
@@ -39,10 +43,14 @@ pub struct NewVersion {
     /// The model's name; a name that exists gets its next version.
     pub name: String,
     /// The run that it comes from.
-    pub run: String,
+    #[serde(default)]
+    pub run: Option<String>,
     /// Which of its trials; the best when left out.
     #[serde(default)]
     pub trial: Option<String>,
+    /// In place of a run: the key of an uploaded ONNX file.
+    #[serde(default)]
+    pub onnx: Option<String>,
 }
 
 /// What an alias is to name.
@@ -87,6 +95,17 @@ pub struct Lineage {
     pub seed: u64,
 }
 
+/// The file of another program that a version was made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Imported {
+    /// `onnx`.
+    pub format: String,
+    /// Of the file.
+    pub sha256: String,
+    /// The file's size.
+    pub bytes: u64,
+}
+
 /// A version of a model: never changed once written.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ModelVersion {
@@ -104,8 +123,12 @@ pub struct ModelVersion {
     pub sha256: String,
     /// The artifact's size.
     pub bytes: u64,
-    /// Where it comes from.
-    pub lineage: Lineage,
+    /// Where it comes from, of one that was trained here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
+    /// Where it comes from, of one of another program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// When it was registered.
     #[schemars(with = "String")]
     pub created_at: Timestamp,
@@ -192,7 +215,14 @@ pub async fn register(app: &App, call: &Call, new: NewVersion) -> Result<ModelVe
         return made_before(app, workspace, &made).await;
     }
     check_name("name", &new.name)?;
-    let found = source(app, workspace, &new).await?;
+    let found = match (&new.run, &new.onnx) {
+        (Some(run), None) => source(app, workspace, run, new.trial.as_deref()).await?,
+        (None, Some(key)) if new.trial.is_none() => onnx::source(app, workspace, key).await?,
+        _ => {
+            return Err(Problem::invalid("run", "a version comes from a `run`, or from an `onnx` file")
+                .remedy("give one of them; `trial` goes with a run"));
+        }
+    };
     let database = &*app.slots.database;
     let key = model_key(workspace, &new.name);
     for attempt in 0..ATTEMPTS {
@@ -237,18 +267,17 @@ async fn made_before(app: &App, workspace: &str, made: &str) -> Result<ModelVers
 }
 
 /// The version that a trial's artifact would be, but for its number.
-async fn source(app: &App, workspace: &str, new: &NewVersion) -> Result<ModelVersion> {
-    let missing_run =
-        || Problem::not_found("run", &new.run).at_field("run").remedy("GET /v1/runs lists them");
-    if !crate::ids::is_id(&new.run, "run") {
+async fn source(app: &App, workspace: &str, run: &str, trial: Option<&str>) -> Result<ModelVersion> {
+    let missing_run = || Problem::not_found("run", run).at_field("run").remedy("GET /v1/runs lists them");
+    if !crate::ids::is_id(run, "run") {
         return Err(missing_run());
     }
-    let run = load::<RunRecord>(&*app.slots.database, &run_key(workspace, &new.run))
+    let run = load::<RunRecord>(&*app.slots.database, &run_key(workspace, run))
         .await?
         .ok_or_else(missing_run)?
         .value;
-    let wanted = match (&new.trial, &run.best) {
-        (Some(trial), _) => trial.clone(),
+    let wanted = match (trial, &run.best) {
+        (Some(trial), _) => trial.to_owned(),
         (None, Some(best)) if run.status.is_over() => best.trial.clone(),
         (None, _) => {
             return Err(Problem::new(Kind::WrongState, "the run has no best trial (yet)")
@@ -256,7 +285,7 @@ async fn source(app: &App, workspace: &str, new: &NewVersion) -> Result<ModelVer
                 .remedy("wait until the run has succeeded, or name one of its trials"));
         }
     };
-    let (plan, trials) = runs::parts(app, workspace, &new.run).await?;
+    let (plan, trials) = runs::parts(app, workspace, &run.id).await?;
     let trial = trials.into_iter().find(|trial| trial.id == wanted).ok_or_else(|| {
         Problem::not_found("trial", &wanted)
             .at_field("trial")
@@ -279,14 +308,15 @@ async fn source(app: &App, workspace: &str, new: &NewVersion) -> Result<ModelVer
         schema: schema_of(&loaded),
         sha256,
         bytes,
-        lineage: Lineage {
+        lineage: Some(Lineage {
             run: run.id,
             trial: trial.id,
             estimator: trial.estimator,
             params: trial.params,
             dataset: run.dataset,
             seed: plan.seed,
-        },
+        }),
+        imported: None,
         created_at: app.now(),
     })
 }
@@ -301,13 +331,18 @@ pub(crate) fn schema_of(model: &fettle_engine::artifact::Model) -> ModelSchema {
     }
 }
 
+/// An artifact's bytes, which are those that were stored.
+async fn find_artifact(app: &App, workspace: &str, sha256: &str) -> Result<Vec<u8>> {
+    Ok(app.slots.storage.get(&artifact_key(workspace, sha256)).await?)
+}
+
 /// Reads and checks an artifact.
 pub(crate) async fn load_artifact(
     app: &App,
     workspace: &str,
     sha256: &str,
 ) -> Result<fettle_engine::artifact::Model> {
-    let bytes = app.slots.storage.get(&artifact_key(workspace, sha256)).await?;
+    let bytes = find_artifact(app, workspace, sha256).await?;
     tokio::task::spawn_blocking(move || fettle_engine::artifact::Model::load(&bytes))
         .await
         .map_err(Problem::internal)?
