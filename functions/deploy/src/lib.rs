@@ -10,7 +10,7 @@ use fettle_backend::record::{List, PageRequest};
 
 /// This package's operations.
 pub fn operations() -> Vec<Operation> {
-    vec![
+    let mut operations = vec![
         Operation::http("deployments.create", "POST", "/v1/deployments", Write, |app, call| {
             Box::pin(create(app, call))
         })
@@ -53,6 +53,14 @@ pub fn operations() -> Vec<Operation> {
         .takes::<Settings>()
         .gives::<Deployment>(200)
         .uses(&[Use::ReadState, Use::WriteState]),
+    ];
+    operations.extend(traffic());
+    operations
+}
+
+/// Who answers, for how long, and how well.
+fn traffic() -> Vec<Operation> {
+    vec![
         Operation::http(
             "deployments.shift",
             "POST",

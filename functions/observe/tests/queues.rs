@@ -77,6 +77,7 @@ async fn what_was_given_up_is_seen_and_put_back() {
             { "name": "ingest", "depth": 0, "dead_letters": 0, "more_dead_letters": false },
             { "name": "trial", "depth": 1, "dead_letters": 3, "more_dead_letters": false },
             { "name": "notify", "depth": 0, "dead_letters": 0, "more_dead_letters": false },
+            { "name": "served", "depth": 0, "dead_letters": 0, "more_dead_letters": false },
             { "name": "batch", "depth": 0, "dead_letters": 0, "more_dead_letters": false },
         ])
     );

@@ -41,7 +41,7 @@ fn a_model_of_another_program_is_registered_deployed_and_asked_as_any_other() {
     }
     // A model that came so can not be explained, nor written as ONNX once more, and says so.
     let path = "/v1/deployments/iris/predict?explain=true";
-    assert_eq!(client.post(path, &json!({ "rows": [rows[0]] })).status, 409);
+    assert_eq!(client.post(path, &json!({ "rows": [rows[0]] })).status, 422);
     client.get("/v1/models/iris/versions/1/artifact?format=onnx").problem(409, "wrong-state", &["ONNX"]);
 }
 

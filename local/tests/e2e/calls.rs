@@ -28,6 +28,7 @@ const SELDOM: &[(&str, &str, &str)] = &[
     ("predict.record", "objects.read", "only to ask a shadow"),
     ("tick.run", "queue.send.batch", "only when a message or a worker was lost"),
     ("trial.run", "queue.send.trial", "gives back what it has no time for"),
+    ("trial.run", "objects.delete", "only what folds of a second or longer have predicted"),
     ("batches.upload", "objects.write", "gives an address that its holder writes to"),
     ("models.upload", "objects.write", "gives an address that its holder writes to"),
     ("models.register", "objects.write", "only of a model of another program"),
@@ -261,7 +262,9 @@ fn requests_per_prediction_trial_and_run_are_these() {
     });
     println!("{shown:#}");
     // After the answer has gone: what was served is sent off to be recorded.
-    assert_eq!(warm.0, BTreeMap::from([("sqs:SendMessage".to_owned(), 1)]), "{shown:#}");
+    // That of the prediction before may be among them.
+    assert!(warm.0.keys().all(|request| request.starts_with("sqs:SendMessage")), "{shown:#}");
+    assert!(sum(&warm.0) <= 2, "{shown:#}");
     assert_eq!(sum(&warm.1), 1, "{shown:#}");
     assert!(sum(&stale) <= 4, "{shown:#}");
     assert!(sum(&cold) <= 5, "{shown:#}");

@@ -96,7 +96,7 @@ fn mlflow_code(status: u16) -> &'static str {
 fn message(problem: &ProblemBody) -> String {
     let mut message = problem.detail.clone();
     if let Some(place) = problem.place.as_ref().map(words).filter(|place| !place.is_empty()) {
-        message.push_str(&format!(" (at {place})"));
+        message.extend([" (at ", place.as_str(), ")"]);
     }
     if let Some(remedy) = &problem.remedy {
         message.push_str("; ");

@@ -254,7 +254,7 @@ pub async fn a_restore_that_was_killed_is_finished_by_the_next((from, to): Place
     populate(&from, workspace).await;
     let (archive, _) = save(&from, workspace, false).await.unwrap();
     let (other, _) = {
-        let key = Key::new(format!("{workspace}/deployment"), "another");
+        let key = Key::new(format!("{workspace}/secret"), "another");
         from.database.write(&[Write::create(key, json!({}))]).await.unwrap();
         save(&from, workspace, false).await.unwrap()
     };

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn row(prediction: Value, probabilities: Value) -> LoggedRow {
+    fn row(prediction: &Value, probabilities: &Value) -> LoggedRow {
         serde_json::from_value(json!({
             "inputs": {}, "prediction": prediction, "probabilities": probabilities
         }))
@@ -147,14 +147,14 @@ mod tests {
 
     #[test]
     fn numbers_are_compared_by_their_difference() {
-        let quality = compared(&row(json!(2.5), Value::Null), &json!(4)).unwrap();
+        let quality = compared(&row(&json!(2.5), &Value::Null), &json!(4)).unwrap();
         assert_eq!((quality.numbers, quality.absolute, quality.squared), (1, 1.5, 2.25));
-        assert!(compared(&row(json!(2.5), Value::Null), &json!("4")).is_err());
+        assert!(compared(&row(&json!(2.5), &Value::Null), &json!("4")).is_err());
     }
 
     #[test]
     fn classes_are_compared_by_their_probability() {
-        let sure = row(json!("yes"), json!({ "yes": 0.75, "no": 0.25 }));
+        let sure = row(&json!("yes"), &json!({ "yes": 0.75, "no": 0.25 }));
         let quality = compared(&sure, &json!("no")).unwrap();
         assert_eq!((quality.right, quality.log_loss), (0, -0.25_f64.ln()));
         let quality = compared(&sure, &json!("yes")).unwrap();

@@ -169,11 +169,10 @@ impl Datatype {
     /// written, and only has to be within the range.
     fn element(self, value: &Value) -> Option<&Value> {
         let fits = match (self, value) {
-            (_, Value::Null) => true,
             (Datatype::Fp32 | Datatype::Fp64, Value::String(text)) => {
                 return text.eq_ignore_ascii_case("nan").then_some(&MISSING);
             }
-            (Datatype::Bool, Value::Bool(_)) | (Datatype::Bytes, Value::String(_)) => true,
+            (_, Value::Null) | (Datatype::Bool, Value::Bool(_)) | (Datatype::Bytes, Value::String(_)) => true,
             (_, Value::Number(number)) => self.holds(number),
             _ => false,
         };
