@@ -1,8 +1,8 @@
 //! Deployments: a name under which versions of a model answer.
 //!
 //! A deployment serves a *line-up* of variants: one version, or several that share the requests, and
-//! shadows that are asked too but never answer. [`change`] shifts it, [`canary`] shifts it by itself,
-//! [`served`] is what a process knows of it while it answers, [`predict`] answers.
+//! shadows that are asked too but never answer. `change` shifts it, `canary` shifts it by itself,
+//! `served` is what a process knows of it while it answers, `predict` answers.
 
 mod canary;
 mod change;

@@ -1,9 +1,9 @@
 //! What deployments did, written down without a request waiting for it.
 //!
-//! While it answers, a process notes in [`books`] what it served. About once a second, off the request,
-//! the notes leave in [`batch`]es over a queue; whoever receives one asks the shadows, adds to the
-//! [`tally`] of its minute and hour, and keeps the requests in the prediction [`log`]. [`figures`] reads
-//! them back, [`feedback`] adds what really happened.
+//! While it answers, a process notes in `books` what it served. About once a second, off the request,
+//! the notes leave in `batch`es over a queue; whoever receives one asks the shadows, adds to the
+//! `tally` of its minute and hour, and keeps the requests in the prediction `log`. `figures` reads
+//! them back, `feedback` adds what really happened.
 
 mod batch;
 mod books;
