@@ -12,7 +12,7 @@ locals {
     [
       { title = "Requests, and those refused or failed", metrics = [for metric in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", metric, "ApiId", module.api.id, { stat = "Sum" }]] },
       { title = "The API's time to answer, ms", metrics = [for stat in ["p50", "p99"] : ["AWS/ApiGateway", "Latency", "ApiId", module.api.id, { stat = stat, label = stat }]] },
-      { title = "Predictions: time to answer, ms", metrics = concat([], [for name in local.predict_answer : [for stat in ["p50", "p99"] : ["AWS/Lambda", "Duration", "FunctionName", module.function[name].name, { stat = stat, label = "${name} ${stat}" }]]]...) },
+      { title = "Predictions: time to answer, ms", metrics = concat([], [for name in local.predict_answer : [for stat in ["p50"] : ["AWS/Lambda", "Duration", "FunctionName", module.function[name].name, { stat = stat, label = "${name} ${stat}" }]]]...) },
     ],
     [
       { title = "Functions: calls", metrics = local.function_metrics["Invocations"] },

@@ -37,7 +37,7 @@ locals {
 
   # The requests for predictions: throttled apart, kept warm, and watched.
   predict        = toset([for name in local.http : name if local.operations[name].permission == "predict"])
-  predict_answer = toset([for name in local.predict : name if local.operations[name].method == "POST"])
+  predict_answer = toset([for name in local.predict : name if contains(["predict.rows", "mlflow.invocations", "inference.infer"], name)])
 
   # What scripts/package.sh built.
   package_dir = coalesce(var.package_dir, "${path.module}/../../dist")

@@ -94,7 +94,7 @@ run "uses" {
         can(operation.entry.queue) ? ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"] : [],
         flatten([
           for use in operation.uses : lookup({
-            "state.read"     = concat(["dynamodb:GetItem", "dynamodb:Query"], contains(["authorize.request", "observe.health"], operation.name) ? [] : ["s3:GetObject", "s3:ListBucket"])
+            "state.read"     = concat(["dynamodb:GetItem", "dynamodb:Query"], contains(["authorize.request", "inference.ready", "observe.health"], operation.name) ? [] : ["s3:GetObject", "s3:ListBucket"])
             "state.write"    = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem", "s3:PutObject", "s3:DeleteObject"]
             "objects.read"   = ["s3:GetObject", "s3:ListBucket"]
             "objects.write"  = ["s3:PutObject", "s3:AbortMultipartUpload"]

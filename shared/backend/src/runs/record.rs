@@ -409,7 +409,7 @@ pub struct Run {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,
     /// The classes in the order of `costs`; where there are costs.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
     /// How classes are chosen, when that was asked for; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
