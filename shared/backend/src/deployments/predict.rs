@@ -130,15 +130,18 @@ pub async fn ask_for(
     let keeps = is_sampled(&serving.settings, &call.request_id);
     let has_room = keeps && app.books.has_room(&serving.id);
     let scored = score(app, &serving, variant, asked, read, has_room).await;
-    let outcome = match &scored {
-        Ok((scored, _)) => Outcome::Answered(scored.predictions.len()),
-        Err(problem) if problem.status() < 500 => Outcome::Refused,
-        Err(_) => Outcome::Failed,
+    let (scored, inputs) = match scored {
+        Ok((scored, inputs)) => (Ok(scored), inputs),
+        Err(problem) => (Err(problem), None),
     };
-    let log = scored.as_ref().ok().and_then(|(scored, inputs)| {
-        let inputs = inputs.clone()?;
-        Some(logged(&serving, scored, inputs, call, at))
-    });
+    let (outcome, log) = match &scored {
+        Ok(scored) => (
+            Outcome::Answered(scored.predictions.len()),
+            inputs.map(|inputs| logged(&serving, scored, inputs, call, at)),
+        ),
+        Err(problem) if problem.status() < 500 => (Outcome::Refused, None),
+        Err(_) => (Outcome::Failed, None),
+    };
     let noted = Noted {
         workspace: &serving.workspace,
         deployment: (&serving.id, &serving.name),
@@ -149,7 +152,7 @@ pub async fn ask_for(
         log,
     };
     app.books.note(noted, keeps && !has_room);
-    scored.map(|(scored, _)| scored)
+    scored
 }
 
 /// The first rows of a request, as they were read.

@@ -6,7 +6,7 @@
 use super::record::{DeploymentRecord, Settings};
 use super::{choose::choose, find, no_version, served_version};
 use crate::app::App;
-use crate::metering::between;
+use crate::metering::{between, minute};
 use crate::models;
 use crate::problem::{Kind, Problem, Result};
 use fettle_engine::artifact::Model;
@@ -92,8 +92,8 @@ impl Serving {
                 .remedy(format!("POST /v1/deployments/{}/resume lets it answer again", self.name)));
         }
         let Some(limit) = self.settings.requests_per_minute else { return Ok(()) };
-        let (minute, recorded) = self.recorded;
-        let recorded = if minute == at.as_second().div_euclid(60) { recorded } else { 0 };
+        let (of, recorded) = self.recorded;
+        let recorded = if of == minute(at) { recorded } else { 0 };
         if app.books.admit(&self.id, at, recorded, u64::from(limit)) {
             return Ok(());
         }
@@ -199,7 +199,7 @@ async fn look(app: &App, workspace: &str, record: DeploymentRecord, now: Timesta
         settings: record.settings,
         variants,
         paused: record.paused,
-        recorded: (now.as_second().div_euclid(60), recorded),
+        recorded: (minute(now), recorded),
         main,
     })
 }

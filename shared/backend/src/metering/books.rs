@@ -62,7 +62,7 @@ pub(crate) enum Outcome {
 }
 
 /// The minute of a moment, in minutes since 1970.
-pub(super) fn minute(at: Timestamp) -> i64 {
+pub(crate) fn minute(at: Timestamp) -> i64 {
     at.as_second().div_euclid(60)
 }
 

@@ -15,7 +15,7 @@ mod tally;
 
 pub use batch::Batch;
 pub use books::Books;
-pub(crate) use books::{Noted, Outcome};
+pub(crate) use books::{Noted, Outcome, minute};
 pub use feedback::{Feedback, Told, tell};
 pub(crate) use figures::between;
 pub use figures::{Figures, LiveQuality, Metrics, Point, Span, metrics};
